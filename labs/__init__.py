@@ -1,0 +1,1 @@
+"""GitOps Hackfest: a workshop lab on one's own computer."""

@@ -1,0 +1,14 @@
+"""One shape for every message that tells a person something went wrong."""
+
+
+class LabError(Exception):
+    """What was found, what was expected, and what to do next: three lines, no traceback."""
+
+    def __init__(self, found: str, *, expected: str, todo: str) -> None:
+        super().__init__(found)
+        self.found = found
+        self.expected = expected
+        self.todo = todo
+
+    def __str__(self) -> str:
+        return f"found:    {self.found}\nexpected: {self.expected}\nnext:     {self.todo}"
