@@ -88,7 +88,9 @@ class Instance:
             )
         return ports[part]
 
-    def reserve_ports(self, in_use_by_us: Callable[[str], bool], say: Callable[[str], None]) -> None:
+    def reserve_ports(
+        self, in_use_by_us: Callable[[str], bool], say: Callable[[str], None]
+    ) -> None:
         """Choose a free loopback port for each part and write them down.
 
         A port that was chosen before is kept while the part holds it (`in_use_by_us(part)`) or it

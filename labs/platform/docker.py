@@ -1,0 +1,236 @@
+"""Docker as the lab sees it: networks, volumes and containers that are made to be as described.
+
+Every `ensure_…` may be called again at any time: it leaves alone what is right, starts what has
+stopped, and replaces what is half-made, stale or ill. What has to last lives in volumes, so that
+replacing a container loses nothing. The engine is used through the `docker` command alone, since
+that is what works the same with an engine on this machine, in a VM or behind a context.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from labs.errors import LabError
+from labs.instance import Instance
+from labs.platform.engine import docker, inspect
+from labs.run import CommandFailed
+from labs.wait import NotYet, TimedOut, wait_for
+
+SPEC_LABEL = "gitops-hackfest.spec"
+"""Holds the digest of everything that a container was made from."""
+
+START_TIMEOUT = 60.0
+"""Seconds that a container has to become healthy."""
+
+HEAL_TIMEOUT = 5.0
+"""Seconds that a running container may fail its health command before it is replaced."""
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """Everything that makes a container what it is; two equal specs are the same container."""
+
+    name: str
+    image: str
+    network: str
+    aliases: tuple[str, ...] = ()
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volume name to its path in the container; `:ro` at the path's end makes it read-only."""
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """Port inside to port on the host, published on 127.0.0.1 alone."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    user: str = ""
+    read_only: bool = True
+    tmpfs: tuple[str, ...] = ("/tmp",)
+    health: tuple[str, ...] = ()
+    """A command that ends with 0 inside a container that is well; none: running is enough."""
+    options: tuple[str, ...] = ()
+    """Further words for `docker create`, such as `--cap-drop=ALL`."""
+
+
+def ensure_volume(instance: Instance, part: str) -> str:
+    """Return the name of the part's volume, which exists and belongs to this lab."""
+    name = instance.volume(part)
+    found = inspect("volume", name)
+    if found is None:
+        docker("volume", "create", *_labels(instance.labels), name)
+    else:
+        check_ours(instance, "volume", name, found.get("Labels"))
+    return name
+
+
+def check_ours(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None) -> None:
+    """Raise LabError if a thing of the lab's name was made by somebody else."""
+    for key, value in instance.labels.items():
+        seen = (labels or {}).get(key)
+        if seen != value:
+            raise LabError(
+                f"a Docker {kind} {name!r} whose label {key} is {seen!r}",
+                expected=f"label {key}={value}, as on everything that lab {instance.name!r} makes",
+                todo=f"choose another LAB_NAME, or, if nobody needs it, `docker {kind} rm {name}`",
+            )
+
+
+def ensure_container(
+    instance: Instance, spec: ContainerSpec, say: Callable[[str], None] = lambda line: None
+) -> bool:
+    """Make the container run and be well as described; return whether it was made anew.
+
+    `say` is told what had to be mended. Raises LabError, with the container's last lines, if it
+    does not become healthy.
+    """
+    digest = spec_digest(spec)
+    found = inspect("container", spec.name)
+    if found is not None:
+        check_ours(instance, "container", spec.name, found["Config"].get("Labels"))
+        fault = _fault(spec, digest, found)
+        if fault is None:
+            return False
+        say(f"{spec.name}: {fault}; it is replaced (its data is kept)")
+        remove_container(spec.name)
+    _create(instance, spec, digest)
+    try:
+        docker("start", spec.name)
+        _wait_healthy(spec, START_TIMEOUT)
+    except TimedOut as late:
+        raise LabError(
+            f"{spec.name} did not become healthy: {late.found}\n{_indent(logs(spec.name))}",
+            expected=f"a healthy container within {START_TIMEOUT:.0f} s",
+            todo=f"read the lines above (all of them: `docker logs {spec.name}`), then run it again",
+        ) from late
+    return True
+
+
+def _fault(spec: ContainerSpec, digest: str, found: Mapping[str, Any]) -> str | None:
+    """Start it if that is all it needs; return why it has to be replaced, or None."""
+    if found["Config"]["Labels"].get(SPEC_LABEL) != digest:
+        return "it was made from another description"
+    status = found["State"]["Status"]
+    if status in ("exited", "created"):
+        try:
+            docker("start", spec.name)
+        except LabError as refused:
+            return f"it does not start ({refused.found.splitlines()[-1].strip()})"
+    elif status != "running":
+        return f"it is {status}"
+    try:
+        _wait_healthy(spec, START_TIMEOUT if status != "running" else HEAL_TIMEOUT)
+    except TimedOut as late:
+        return f"it is not well ({late.found.splitlines()[-1].strip()})"
+    return None
+
+
+def _create(instance: Instance, spec: ContainerSpec, digest: str) -> None:
+    words = ["--name", spec.name, "--hostname", spec.name, "--network", spec.network]
+    words += [f"--network-alias={alias}" for alias in spec.aliases]
+    words += [f"--volume={volume}:{path}" for volume, path in spec.volumes.items()]
+    words += [f"--publish=127.0.0.1:{host}:{inside}" for inside, host in spec.ports.items()]
+    words += [f"--env={key}={value}" for key, value in spec.env.items()]
+    words += [f"--tmpfs={path}" for path in spec.tmpfs]
+    words += ["--restart=unless-stopped", "--security-opt=no-new-privileges"]
+    words += ["--log-opt=max-size=10m", "--log-opt=max-file=2"]
+    words += ["--read-only"] if spec.read_only else []
+    words += [f"--user={spec.user}"] if spec.user else []
+    words += spec.options
+    labels = {**instance.labels, SPEC_LABEL: digest}
+    docker("create", *words, *_labels(labels), "--pull=never", spec.image, *spec.command)
+
+
+def spec_digest(spec: ContainerSpec) -> str:
+    """Return the digest of the spec, of its image's content and of the network as it is now.
+
+    An image built anew under the same name, or a network that was removed and made again, give
+    another digest, so that the container is replaced.
+    """
+    image = inspect("image", spec.image)
+    if image is None:
+        raise LabError(
+            f"the image {spec.image} is not in the Docker engine",
+            expected="an image that was pulled, loaded or built beforehand",
+            todo="run `make up`, which gets every image",
+        )
+    network = inspect("network", spec.network)
+    parts = [asdict(spec), image["Id"], network["Id"] if network else ""]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _wait_healthy(spec: ContainerSpec, timeout: float) -> None:
+    def healthy() -> None:
+        state = container_state(spec.name)
+        if state != "running":
+            raise NotYet(f"the container is {state or 'gone'}")
+        if not spec.health:
+            return
+        try:
+            exec_in(spec.name, *spec.health, timeout=15)
+        except CommandFailed as ill:
+            raise NotYet((ill.stderr or ill.stdout).strip() or f"ended with {ill.code}") from None
+
+    wait_for(healthy, what=f"{spec.name} running and healthy", timeout=timeout, interval=0.2)
+
+
+def container_state(name: str) -> str | None:
+    """Return `running`, `exited`, `paused`, … or None if there is no such container."""
+    found = inspect("container", name)
+    return None if found is None else str(found["State"]["Status"])
+
+
+def image_present(ref: str) -> bool:
+    """Return whether the engine has an image of this name."""
+    return inspect("image", ref) is not None
+
+
+def exec_in(
+    name: str, *argv: str, stdin: str | None = None, user: str = "", timeout: float = 60
+) -> str:
+    """Return what a command inside the container wrote to stdout. `timeout` is in seconds."""
+    words = ["-i"] if stdin is not None else []
+    words += [f"--user={user}"] if user else []
+    return docker("exec", *words, name, *argv, stdin=stdin, timeout=timeout)
+
+
+def logs(name: str, lines: int = 20) -> str:
+    """Return the last lines that a container wrote, its errors included; empty if it is gone."""
+    if inspect("container", name) is None:
+        return ""
+    return docker("logs", f"--tail={lines}", name, merge=True)
+
+
+def remove_container(name: str) -> None:
+    """Remove a container in whatever state; its named volumes stay."""
+    if inspect("container", name) is not None:
+        docker("rm", "--force", "--volumes", name)
+
+
+def remove_all(instance: Instance, *, volumes: bool) -> list[str]:
+    """Remove the lab's containers and network, and its volumes too if asked; return their names.
+
+    A kind node carries kind's labels and not the lab's: delete the cluster first.
+    """
+    selector = [f"--filter=label={key}={value}" for key, value in instance.labels.items()]
+    removed: list[str] = []
+    for kind, listing in (
+        ("container", ["container", "ls", "--all", "--format={{.Names}}"]),
+        ("network", ["network", "ls", "--format={{.Name}}"]),
+        *([("volume", ["volume", "ls", "--format={{.Name}}"])] if volumes else []),
+    ):
+        for name in docker(*listing, *selector).split():
+            if kind == "container":
+                remove_container(name)
+            else:
+                docker(kind, "rm", name)
+            removed.append(name)
+    return removed
+
+
+def _labels(labels: Mapping[str, str]) -> list[str]:
+    return [f"--label={key}={value}" for key, value in labels.items()]
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

@@ -1,0 +1,194 @@
+"""The lab's Kubernetes cluster: one kind node, made through pytest-kind's KindCluster."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from labs.errors import LabError
+from labs.instance import Instance
+from labs.platform import docker, host, kubernetes
+from labs.run import run
+from labs.wait import NotYet, wait_for
+from scripts.supply import api as supply
+
+APP_NODE_PORT = 30080
+READY_SECONDS = 120.0
+
+
+def config(instance: Instance) -> dict[str, Any]:
+    """Return the kind configuration of this lab on this host."""
+    kubelet: dict[str, Any] = {
+        "kind": "KubeletConfiguration",
+        # The node carries the lab's images, and nothing can bring a collected one back offline.
+        "imageMaximumGCAge": "0s",
+        "imageGCHighThresholdPercent": 100,
+        # Otherwise an image that was side-loaded and pulled under another name is pulled again.
+        "imagePullCredentialsVerificationPolicy": "NeverVerify",
+    }
+    if host.cgroup_version() == 1:
+        kubelet["failCgroupV1"] = False
+    if host.restricted():
+        kubelet["oomScoreAdj"] = 0
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {
+            "apiServerAddress": "127.0.0.1",
+            "apiServerPort": instance.port("api"),
+            "disableDefaultCNI": True,  # the node image has the same static CNI in all supply ways
+            "kubeProxyMode": "nftables",
+        },
+        "nodes": [
+            {
+                "role": "control-plane",
+                "labels": {"gitops-hackfest.lab": instance.name},
+                "extraPortMappings": [
+                    {
+                        "containerPort": APP_NODE_PORT,
+                        "hostPort": instance.port("app"),
+                        "listenAddress": "127.0.0.1",
+                    }
+                ],
+                "kubeadmConfigPatches": [_yaml(kubelet)],
+            }
+        ],
+    }
+
+
+def node(instance: Instance) -> str:
+    """The name of the node's container."""
+    return f"{instance.name}-control-plane"
+
+
+def exists(instance: Instance) -> bool:
+    """Return whether there is a node, running or not, finished or not."""
+    return docker.state(node(instance)) != "absent"
+
+
+def ensure(instance: Instance, say: Callable[[str], None]) -> None:
+    """Make the cluster, start it again, or replace one that was never finished.
+
+    Raises LabError where a cluster of that name belongs to somebody else.
+    """
+    state = docker.state(node(instance))
+    if state != "absent":
+        _refuse_a_stranger(instance)
+        if _finished(instance).exists():
+            if state != "running":
+                say(f"starting the stopped node {node(instance)}")
+                run("docker", "start", node(instance))
+            if not instance.kubeconfig.exists() or not instance.kubeconfig.stat().st_size:
+                say("writing the kubeconfig again")
+                export_kubeconfig(instance)
+            _wait_until_ready(instance, say)
+            return
+        say("an earlier `make up` did not finish the cluster: making it anew")
+        delete(instance)
+    say(f"creating the cluster {instance.name}")
+    instance.root.mkdir(parents=True, exist_ok=True)
+    instance.kubeconfig.unlink(missing_ok=True)
+    # In a process of its own: KindCluster lets kind write to whatever terminal it has.
+    output = run(
+        sys.executable,
+        "-m",
+        "labs.platform.kind",
+        env={
+            "LAB_NAME": instance.name,
+            "LAB_HOME": str(instance.root.parent),
+            "KIND_EXPERIMENTAL_DOCKER_NETWORK": instance.network,
+        },
+        timeout=400,
+        todo="run `make up` again; `make doctor` names what the host lacks",
+    )
+    (instance.logs / "kind.log").write_text(output)
+    _wait_until_ready(instance, say)
+    _finished(instance).touch()
+
+
+def delete(instance: Instance) -> None:
+    """Delete the cluster; Git server and registry, outside it, lose nothing."""
+    _finished(instance).unlink(missing_ok=True)
+    if exists(instance):
+        _refuse_a_stranger(instance)
+        docker.remove_container(node(instance))
+    instance.kubeconfig.unlink(missing_ok=True)
+
+
+def create() -> None:
+    """Create the current lab's cluster with KindCluster; kind's own output goes to stdout."""
+    from pytest_kind import KindCluster  # here: only this process needs it
+
+    instance = Instance.current()
+    instance.root.mkdir(parents=True, exist_ok=True)
+    path = instance.root / "kind.yaml"
+    path.write_text(_yaml(config(instance)))
+    with contextlib.chdir(instance.root):  # KindCluster keeps a folder where it stands
+        KindCluster(
+            instance.name,
+            kubeconfig=instance.kubeconfig,
+            image=supply.node_image(),
+            kind_path=supply.tool("kind"),
+            kubectl_path=supply.tool("kubectl"),
+        ).create(path)
+
+
+def _finished(instance: Instance) -> Path:
+    return instance.root / "cluster.finished"
+
+
+def _refuse_a_stranger(instance: Instance) -> None:
+    networks = docker.networks_of(node(instance))
+    if instance.network not in networks:
+        raise LabError(
+            f"a container {node(instance)!r} on the networks {sorted(networks)}",
+            expected=f"none, or the lab's own on {instance.network!r}",
+            todo="give the lab another name, for example `make up LAB_NAME=hackfest-2`",
+        )
+
+
+def _wait_until_ready(instance: Instance, say: Callable[[str], None]) -> None:
+    def ready() -> None:
+        try:
+            cluster = kubernetes.api(instance)
+            nodes = cluster.list("v1", "Node")
+            if not nodes or kubernetes.condition(nodes[0], "Ready")[0] != "True":
+                raise NotYet("the node is not Ready")
+            cluster.pods_ready("kube-system")
+        except kubernetes.ClusterUnreachable as away:
+            raise NotYet(away.found) from away
+
+    say("waiting for the node and its system pods")
+    wait_for(
+        ready,
+        what="a Ready node with Ready system pods",
+        timeout=READY_SECONDS,
+        todo=f"see `docker logs {node(instance)}`, or `make down` and `make up`",
+    )
+
+
+def export_kubeconfig(instance: Instance) -> None:
+    """Write the kubeconfig of a cluster that is there."""
+    run(
+        supply.tool("kind"),
+        "export",
+        "kubeconfig",
+        f"--name={instance.name}",
+        f"--kubeconfig={instance.kubeconfig}",
+    )
+
+
+def _yaml(value: object) -> str:
+    out = io.StringIO()
+    YAML(typ="safe", pure=True).dump(value, out)
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    create()

@@ -1,0 +1,96 @@
+"""The lab's Docker network: addresses of its own, clear of everything that the host can reach.
+
+kind would make a network itself and let Docker choose the addresses; on a laptop with a VPN those
+are at times the company's. So the lab makes it, before kind does, and looks first.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from labs.errors import LabError
+from labs.instance import Instance
+from labs.platform.docker import check_ours
+from labs.platform.engine import docker, inspect
+from labs.run import CommandFailed
+
+ROUTES = Path("/proc/net/route")
+"""The kernel's routes, on Linux. Where Docker runs in a VM, the host's routes do not matter."""
+
+RESERVED = (IPv4Network("10.96.0.0/16"), IPv4Network("10.244.0.0/16"))
+"""Kubernetes' Services and pods: inside the node these would hide the network."""
+
+MTU = "com.docker.network.driver.mtu"
+
+
+def ensure_network(instance: Instance) -> str:
+    """Return the name of the lab's network, which exists and belongs to this lab.
+
+    Raises LabError if a network of that name is somebody else's, or no addresses are free.
+    """
+    name = instance.network
+    found = inspect("network", name)
+    if found is not None:
+        check_ours(instance, "network", name, found.get("Labels"))
+        return name
+    labels = [f"--label={key}={value}" for key, value in instance.labels.items()]
+    taken = [*RESERVED, *docker_subnets(), *host_routes()]
+    for subnet in free_subnets(taken):
+        try:
+            docker("network", "create", *labels, *_mtu(), f"--subnet={subnet}", name)
+        except CommandFailed as refused:
+            if "overlap" in refused.stderr.lower():  # another lab took it in this very moment
+                continue
+            raise
+        return name
+    raise LabError(
+        "every range of addresses from 172.30.0.0 to 172.31.255.255 is in use",
+        expected="256 free addresses for the lab's network",
+        todo="remove networks that nobody needs: `docker network prune`",
+    )
+
+
+def free_subnets(taken: Iterable[IPv4Network]) -> Iterator[IPv4Network]:
+    """Yield the /24 networks of the lab's range that overlap none of `taken`."""
+    known = list(taken)
+    for subnet in IPv4Network("172.30.0.0/15").subnets(new_prefix=24):
+        if not any(subnet.overlaps(other) for other in known):
+            yield subnet
+
+
+def docker_subnets() -> list[IPv4Network]:
+    """Return the IPv4 subnets of all networks of the engine."""
+    identifiers = docker("network", "ls", "--quiet").split()
+    subnets = []
+    for identifier in identifiers:
+        network = inspect("network", identifier)  # None: removed since it was listed
+        for config in ((network or {}).get("IPAM") or {}).get("Config") or []:
+            subnet = ipaddress.ip_network(config["Subnet"])
+            if isinstance(subnet, IPv4Network):
+                subnets.append(subnet)
+    return subnets
+
+
+def host_routes(table: Path = ROUTES) -> list[IPv4Network]:
+    """Return the networks that the host has a route to, the default route left out."""
+    if not table.exists():
+        return []
+    routes = []
+    for line in table.read_text().splitlines()[1:]:
+        fields = line.split()
+        address, mask = (int.from_bytes(bytes.fromhex(fields[i]), "little") for i in (1, 7))
+        if mask:
+            prefix = mask.bit_count()
+            routes.append(IPv4Network((address, prefix), strict=False))
+    return routes
+
+
+def _mtu() -> list[str]:
+    """Give the network the default bridge's MTU, which is lowered where a VPN or VM needs it."""
+    bridge = inspect("network", "bridge")
+    value = ((bridge or {}).get("Options") or {}).get(MTU)
+    return [f"--opt={MTU}={json.loads(value)}"] if value else []

@@ -1,0 +1,118 @@
+"""Says how each part of a lab is, where it answers, and where its log is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from labs.errors import LabError
+from labs.instance import Instance
+from labs.platform import docker, jupyter, kind, kubernetes
+from scripts.supply import api as supply
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the lab as it is now."""
+
+    name: str
+    well: bool
+    state: str
+    address: str = ""
+
+
+def parts(instance: Instance) -> list[Part]:
+    """Return every part's state; a part that cannot be asked is unwell, and says why."""
+    return [
+        _asked("JupyterLab", lambda: _jupyter(instance)),
+        _asked("Docker engine", _engine),
+        _asked("Git server", lambda: _container(instance, "git", "Git server", "git")),
+        _asked("Registry", lambda: _container(instance, "registry-gate", "Registry", "registry")),
+        _asked("Cluster", lambda: _cluster(instance)),
+        _asked("Flux", lambda: _flux(instance)),
+    ]
+
+
+def show(instance: Instance, found: list[Part]) -> None:
+    """Print the parts as a table that fits 80 columns, and the supply's state below it."""
+    table = Table(title=f"lab {instance.name}", title_justify="left", box=None, pad_edge=False)
+    for column in ("part", "", "state", "address"):
+        table.add_column(column, overflow="fold")
+    for part in found:
+        table.add_row(part.name, "ok" if part.well else "--", part.state, part.address)
+    console = Console(highlight=False)
+    console.print(table)
+    for entry in supply.status():
+        if entry.state in ("running", "failed"):
+            console.print(f"supply: {entry.name}: {entry.state} {entry.doing}", markup=False)
+
+
+def logs(instance: Instance, part: str, lines: int) -> str:
+    """Return the last lines of a part's log. Raises LabError with the known parts."""
+    files = sorted(instance.logs.glob("*.log")) if instance.logs.exists() else []
+    known: dict[str, Callable[[], str]] = {
+        path.stem: lambda path=path: _tail(path.read_text(errors="replace"), lines)  # type: ignore[misc]
+        for path in files
+    }
+    if docker.engine_answers():
+        for name in docker.containers_of(instance):
+            short = name.removeprefix(f"{instance.name}-")
+            known[short] = lambda name=name: _tail(docker.logs(name, lines), lines)  # type: ignore[misc]
+    if not part:
+        return "".join(f"{name}\n" for name in sorted(known))
+    if part not in known:
+        raise LabError(
+            f"no log of a part {part!r}",
+            expected=f"one of {', '.join(sorted(known)) or 'none: the lab is not up'}",
+            todo="run `lab logs` for the list",
+        )
+    return known[part]()
+
+
+def _asked(name: str, ask: Callable[[], Part]) -> Part:
+    try:
+        return ask()
+    except LabError as error:
+        return Part(name, False, error.found.splitlines()[0][:60])
+
+
+def _jupyter(instance: Instance) -> Part:
+    if not jupyter.running(instance):
+        return Part("JupyterLab", False, "stopped")
+    return Part("JupyterLab", True, "running", jupyter.address(instance))
+
+
+def _engine() -> Part:
+    answers = docker.engine_answers()
+    return Part("Docker engine", answers, "running" if answers else "does not answer")
+
+
+def _container(instance: Instance, part: str, title: str, port: str) -> Part:
+    state = docker.state(instance.container(part))
+    address = f"http://127.0.0.1:{instance.port(port)}" if state == "running" else ""
+    return Part(title, state == "running", state, address)
+
+
+def _cluster(instance: Instance) -> Part:
+    state = docker.state(kind.node(instance))
+    if state != "running":
+        return Part("Cluster", False, state)
+    version = kubernetes.api(instance).version()
+    return Part(
+        "Cluster", True, f"Kubernetes {version}", f"https://127.0.0.1:{instance.port('api')}"
+    )
+
+
+def _flux(instance: Instance) -> Part:
+    found = kubernetes.api(instance).list("apps/v1", "Deployment", "flux-system")
+    if not found:
+        return Part("Flux", True, "not installed: lab 02 does that")
+    ready = [d for d in found if d.get("status", {}).get("readyReplicas")]
+    return Part("Flux", len(ready) == len(found), f"{len(ready)} of {len(found)} agents run")
+
+
+def _tail(text: str, lines: int) -> str:
+    return "".join(line + "\n" for line in text.splitlines()[-lines:])
