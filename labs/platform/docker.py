@@ -16,7 +16,9 @@ from typing import Any
 
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.platform.engine import docker, inspect
+from labs.platform.engine import check_ours, docker, inspect, label_options
+from labs.platform.engine import engine_answers as engine_answers
+from labs.platform.network import ensure_network as ensure_network
 from labs.run import CommandFailed
 from labs.wait import NotYet, TimedOut, wait_for
 
@@ -46,7 +48,7 @@ class ContainerSpec:
     command: tuple[str, ...] = ()
     user: str = ""
     read_only: bool = True
-    tmpfs: tuple[str, ...] = ("/tmp",)
+    tmpfs: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
     """A command that ends with 0 inside a container that is well; none: running is enough."""
     options: tuple[str, ...] = ()
@@ -58,22 +60,10 @@ def ensure_volume(instance: Instance, part: str) -> str:
     name = instance.volume(part)
     found = inspect("volume", name)
     if found is None:
-        docker("volume", "create", *_labels(instance.labels), name)
+        docker("volume", "create", *label_options(instance.labels), name)
     else:
         check_ours(instance, "volume", name, found.get("Labels"))
     return name
-
-
-def check_ours(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None) -> None:
-    """Raise LabError if a thing of the lab's name was made by somebody else."""
-    for key, value in instance.labels.items():
-        seen = (labels or {}).get(key)
-        if seen != value:
-            raise LabError(
-                f"a Docker {kind} {name!r} whose label {key} is {seen!r}",
-                expected=f"label {key}={value}, as on everything that lab {instance.name!r} makes",
-                todo=f"choose another LAB_NAME, or, if nobody needs it, `docker {kind} rm {name}`",
-            )
 
 
 def ensure_container(
@@ -101,7 +91,7 @@ def ensure_container(
         raise LabError(
             f"{spec.name} did not become healthy: {late.found}\n{_indent(logs(spec.name))}",
             expected=f"a healthy container within {START_TIMEOUT:.0f} s",
-            todo=f"read the lines above (all of them: `docker logs {spec.name}`), then run it again",
+            todo=f"read the lines above (`docker logs {spec.name}` has all), then run it again",
         ) from late
     return True
 
@@ -138,7 +128,7 @@ def _create(instance: Instance, spec: ContainerSpec, digest: str) -> None:
     words += [f"--user={spec.user}"] if spec.user else []
     words += spec.options
     labels = {**instance.labels, SPEC_LABEL: digest}
-    docker("create", *words, *_labels(labels), "--pull=never", spec.image, *spec.command)
+    docker("create", *words, *label_options(labels), "--pull=never", spec.image, *spec.command)
 
 
 def spec_digest(spec: ContainerSpec) -> str:
@@ -161,9 +151,9 @@ def spec_digest(spec: ContainerSpec) -> str:
 
 def _wait_healthy(spec: ContainerSpec, timeout: float) -> None:
     def healthy() -> None:
-        state = container_state(spec.name)
-        if state != "running":
-            raise NotYet(f"the container is {state or 'gone'}")
+        seen = state(spec.name)
+        if seen != "running":
+            raise NotYet(f"the container is {seen}")
         if not spec.health:
             return
         try:
@@ -174,10 +164,25 @@ def _wait_healthy(spec: ContainerSpec, timeout: float) -> None:
     wait_for(healthy, what=f"{spec.name} running and healthy", timeout=timeout, interval=0.2)
 
 
-def container_state(name: str) -> str | None:
-    """Return `running`, `exited`, `paused`, … or None if there is no such container."""
+def state(name: str) -> str:
+    """Return `running`, `exited`, `paused`, `absent`, …: the state of a container."""
     found = inspect("container", name)
-    return None if found is None else str(found["State"]["Status"])
+    return "absent" if found is None else str(found["State"]["Status"])
+
+
+def networks_of(name: str) -> set[str]:
+    """Return the names of the networks that a container is attached to."""
+    found = inspect("container", name)
+    return set() if found is None else set(found["NetworkSettings"]["Networks"])
+
+
+def containers_of(instance: Instance) -> list[str]:
+    """Return the names of the lab's containers, running or not; the cluster's node is the last."""
+    listing = ["container", "ls", "--all", "--format={{.Names}}"]
+    node = f"--filter=label=io.x-k8s.kind.cluster={instance.name}"
+    return docker(*listing, *_selector(instance)).split() + [
+        name for name in docker(*listing, node).split() if instance.network in networks_of(name)
+    ]
 
 
 def image_present(ref: str) -> bool:
@@ -207,29 +212,32 @@ def remove_container(name: str) -> None:
         docker("rm", "--force", "--volumes", name)
 
 
-def remove_all(instance: Instance, *, volumes: bool) -> list[str]:
-    """Remove the lab's containers and network, and its volumes too if asked; return their names.
+def stop_container(name: str, timeout: int = 10) -> None:
+    """Stop a container, which stays as it is; after `timeout` seconds it is killed."""
+    if state(name) not in ("absent", "exited", "created"):
+        docker("stop", f"--time={timeout}", name)
 
-    A kind node carries kind's labels and not the lab's: delete the cluster first.
+
+def remove_all(instance: Instance, *, volumes: bool = True) -> list[str]:
+    """Remove the lab's containers, network and (unless told not to) volumes; return their names.
+
+    A kind node is attached to the network and is not the lab's own: delete the cluster first.
     """
-    selector = [f"--filter=label={key}={value}" for key, value in instance.labels.items()]
     removed: list[str] = []
-    for kind, listing in (
-        ("container", ["container", "ls", "--all", "--format={{.Names}}"]),
-        ("network", ["network", "ls", "--format={{.Name}}"]),
-        *([("volume", ["volume", "ls", "--format={{.Name}}"])] if volumes else []),
-    ):
-        for name in docker(*listing, *selector).split():
-            if kind == "container":
-                remove_container(name)
-            else:
-                docker(kind, "rm", name)
+    for name in docker(
+        "container", "ls", "--all", "--format={{.Names}}", *_selector(instance)
+    ).split():
+        remove_container(name)
+        removed.append(name)
+    for kind in ("network", "volume") if volumes else ("network",):
+        for name in docker(kind, "ls", "--format={{.Name}}", *_selector(instance)).split():
+            docker(kind, "rm", name)
             removed.append(name)
     return removed
 
 
-def _labels(labels: Mapping[str, str]) -> list[str]:
-    return [f"--label={key}={value}" for key, value in labels.items()]
+def _selector(instance: Instance) -> list[str]:
+    return [f"--filter=label={key}={value}" for key, value in instance.labels.items()]
 
 
 def _indent(text: str) -> str:

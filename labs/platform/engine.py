@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 from labs.errors import LabError
+from labs.instance import Instance
 from labs.run import CommandFailed, run
 
 _ABSENT = re.compile(r"no such (container|image|network|volume|object)|network .* not found", re.I)
@@ -40,6 +41,23 @@ def inspect(kind: str, name: str) -> dict[str, Any] | None:
             return None
         raise
     return dict(found[0])
+
+
+def check_ours(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None) -> None:
+    """Raise LabError if a thing of the lab's name was made by somebody else."""
+    for key, value in instance.labels.items():
+        seen = (labels or {}).get(key)
+        if seen != value:
+            raise LabError(
+                f"a Docker {kind} {name!r} whose label {key} is {seen!r}",
+                expected=f"label {key}={value}, as on everything that lab {instance.name!r} makes",
+                todo=f"choose another LAB_NAME, or, if nobody needs it, `docker {kind} rm {name}`",
+            )
+
+
+def label_options(labels: Mapping[str, str]) -> list[str]:
+    """Return the words that give a container, network or volume its labels."""
+    return [f"--label={key}={value}" for key, value in labels.items()]
 
 
 def _translate(failure: CommandFailed) -> LabError | None:
@@ -83,6 +101,6 @@ def engine_answers() -> bool:
     """Return whether a Docker engine answers this user."""
     try:
         docker("version", "--format={{.Server.Version}}", timeout=20)
-    except (LabError, subprocess.SubprocessError):
+    except LabError:
         return False
     return True

@@ -7,15 +7,13 @@ are at times the company's. So the lab makes it, before kind does, and looks fir
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.platform.docker import check_ours
-from labs.platform.engine import docker, inspect
+from labs.platform.engine import check_ours, docker, inspect, label_options
 from labs.run import CommandFailed
 
 ROUTES = Path("/proc/net/route")
@@ -37,7 +35,7 @@ def ensure_network(instance: Instance) -> str:
     if found is not None:
         check_ours(instance, "network", name, found.get("Labels"))
         return name
-    labels = [f"--label={key}={value}" for key, value in instance.labels.items()]
+    labels = label_options(instance.labels)
     taken = [*RESERVED, *docker_subnets(), *host_routes()]
     for subnet in free_subnets(taken):
         try:
@@ -93,4 +91,4 @@ def _mtu() -> list[str]:
     """Give the network the default bridge's MTU, which is lowered where a VPN or VM needs it."""
     bridge = inspect("network", "bridge")
     value = ((bridge or {}).get("Options") or {}).get(MTU)
-    return [f"--opt={MTU}={json.loads(value)}"] if value else []
+    return [f"--opt={MTU}={value}"] if value else []
