@@ -12,3 +12,7 @@ class LabError(Exception):
 
     def __str__(self) -> str:
         return f"found:    {self.found}\nexpected: {self.expected}\nnext:     {self.todo}"
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what Jupyter shows in place of a traceback; the cell fails all the same."""
+        return str(self).splitlines()

@@ -1,0 +1,78 @@
+"""The labs on the command line: the same functions that a notebook calls."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labs import lab
+
+app = typer.Typer(no_args_is_help=True, help="Work on the labs.")
+
+Name = Annotated[str, typer.Argument(help="A lab's name or number, such as `welcome` or `0`.")]
+StepId = Annotated[str, typer.Argument(help="A step's id; `lab progress` lists them.")]
+
+
+@app.command()
+def labs() -> None:
+    """List the labs in their order."""
+    lab.labs()
+
+
+@app.command()
+def start(name: Name) -> None:
+    """Open a lab: what it is, what it changes, what it waits for. Resets nothing."""
+    lab.start(name)
+
+
+@app.command()
+def check(
+    step: StepId,
+    answer: Annotated[
+        str | None, typer.Argument(help="What a code step's cell would hand over.")
+    ] = None,
+) -> None:
+    """Check a step: one line if it is done; if not, what was found, expected, and is next."""
+    if answer is None:
+        lab.check(step)
+    else:
+        lab.check(step, answer)
+
+
+@app.command()
+def hint(step: StepId) -> None:
+    """Show a step's next hint: two ask, the third tells."""
+    lab.hint(step)
+
+
+@app.command()
+def solve(step: StepId) -> None:
+    """Show what a step's solution does and why, and do it."""
+    lab.solve(step)
+
+
+@app.command()
+def predict(step: StepId, answer: str) -> None:
+    """Record what you expect to happen."""
+    lab.predict(step, answer)
+
+
+@app.command()
+def compare(step: StepId) -> None:
+    """Show your prediction beside what happened."""
+    lab.compare(step)
+
+
+@app.command()
+def watch(name: str) -> None:
+    """Show something as it changes, until it is done."""
+    lab.follow(name)
+
+
+@app.command()
+def progress(
+    name: Annotated[str | None, typer.Argument(help="One lab; without it, all of them.")] = None,
+) -> None:
+    """Show which steps are done."""
+    lab.progress(name)

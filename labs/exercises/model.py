@@ -1,0 +1,5 @@
+"""The steps of lab `model`."""
+
+from labs.step import Step
+
+STEPS: tuple[Step, ...] = ()

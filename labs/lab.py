@@ -1,0 +1,235 @@
+"""What a notebook calls: `from labs import lab` is its only import of ours.
+
+The same functions stand behind the `lab` command, so a reader may work in either.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import EllipsisType
+from typing import Any
+
+from labs import catalogue, readiness, show
+from labs.errors import LabError
+from labs.instance import Instance
+from labs.platform import kubernetes
+from labs.progress import Progress
+from labs.shell import visible
+from labs.solve import solve
+from labs.step import Attempt, CheckFailed, Frame, Step, happened
+from labs.wait import NotYet, TimedOut, wait_for
+
+__all__ = [
+    "check",
+    "cluster",
+    "compare",
+    "hint",
+    "labs",
+    "predict",
+    "progress",
+    "sh",
+    "solve",
+    "start",
+    "watch",
+]
+
+_patience = 120.0
+"""Seconds that a check waits for what is under way."""
+_watches: dict[str, threading.Event] = {}
+
+
+def start(name: str | int, timeout: float = _patience) -> None:
+    """Open a lab: what it is, what it changes, what it still waits for. Resets nothing.
+
+    `timeout` is how many seconds its checks wait for what is under way.
+    """
+    global _patience
+    lab = catalogue.lab_named(name)
+    if timeout <= 0:
+        raise LabError(
+            f"timeout={timeout}", expected="seconds, more than 0", todo="leave it out: 120 s"
+        )
+    _patience = float(timeout)
+    instance = Instance.current()
+    state = Progress(instance)
+    again = state.started(lab.name)
+    core = sum(not step.stretch for step in lab.steps)
+    stretch = len(lab.steps) - core
+    lines = [
+        f"### {lab.heading}",
+        f"About {lab.minutes} minutes · {_count(core, 'core step')}"
+        + (f" · {_count(stretch, 'stretch step')}" if stretch else ""),
+        f"**It changes** {lab.changes}.",
+        _waits(instance, lab),
+    ]
+    if again:
+        done = [step for step in lab.steps if state.done(step.id)]
+        left = [step for step in lab.steps if not state.done(step.id)]
+        lines.append(
+            f"**You are back**: {len(done)} of {len(lab.steps)} steps done"
+            + (f"; next is “{left[0].title}”." if left else ". Nothing is left to do here.")
+        )
+    show.markdown("\n\n".join(lines))
+
+
+def check(step_id: str, answer: object = ...) -> None:
+    """Check a step: one line if it is done, else raise CheckFailed with three."""
+    _, step = catalogue.step_named(step_id)
+    instance = Instance.current()
+    state = Progress(instance)
+    if step.kind == "predict":
+        compare(step_id)
+        state.tried(step_id, passed=True)
+        return
+    passing = show.Passing()
+    attempt = Attempt(
+        instance,
+        answer,
+        _patience,
+        lambda seen, waited: passing.update(f"… {waited:.0f} s: {seen}"),
+    )
+    try:
+        line = step.check(attempt)
+    except LabError as failed:
+        passing.end()
+        state.tried(step_id, passed=False)
+        if isinstance(failed, CheckFailed):
+            raise
+        raise CheckFailed(failed.found, expected=failed.expected, todo=failed.todo) from failed
+    passing.end()
+    state.tried(step_id, passed=True)
+    show.line(f"✓ {step.title}: {line}")
+
+
+def hint(step_id: str) -> None:
+    """Show the next hint: the first two ask, the third tells, and stays."""
+    _, step = catalogue.step_named(step_id)
+    if not step.hints:
+        show.line(f"“{step.title}” asks for a guess: any guess is right. Put it in and go on.")
+        return
+    number = Progress(Instance.current()).hinted(step_id, len(step.hints))
+    show.markdown(f"**Hint {number} of {len(step.hints)}.** {step.hints[number - 1]}")
+
+
+def predict(step_id: str, answer: object) -> None:
+    """Record what the reader expects to happen. Never fails: a guess is never wrong."""
+    _, step = catalogue.step_named(step_id)
+    if isinstance(answer, EllipsisType) or answer is None:
+        show.line("No guess yet. Put yours in place of the dots, and run the cell again.")
+        return
+    Progress(Instance.current()).predict(step_id, answer)
+    show.line(f"Noted, your guess for “{step.title}”: {answer}")
+
+
+def compare(step_id: str) -> None:
+    """Show the reader's prediction beside what happened. Never fails."""
+    _, step = catalogue.step_named(step_id)
+    instance = Instance.current()
+    guess = Progress(instance).prediction(step_id)
+    fact = happened(step, Attempt(instance, timeout=_patience))
+    show.markdown(
+        f"| {step.title} | |\n|---|---|\n"
+        f"| you expected | {guess or '(you made no guess)'} |\n"
+        f"| what happened | {fact or 'not known yet: do the next step, then look again'} |"
+    )
+
+
+def watch(name: str, seconds: float = 900) -> None:
+    """Show something as it changes, in place, without holding up the notebook."""
+    view = catalogue.view_named(name)
+    instance = Instance.current()
+    if name in _watches:
+        _watches[name].set()  # run again: the new display takes over
+    _watches[name] = ended = threading.Event()
+    first = view(instance)
+    live = show.Live(first.text)
+    if first.done:
+        return
+
+    def follow() -> None:
+        try:
+            _follow(lambda: view(instance), live, ended, seconds)
+        except TimedOut:
+            live.update("This view has ended. Run its cell again to go on watching.")
+        except LabError as failed:  # a thread has no cell to fail: the view says it
+            live.update(str(failed))
+
+    threading.Thread(target=follow, name=f"watch-{name}", daemon=True).start()
+
+
+def follow(name: str, seconds: float = 900) -> None:
+    """Show something as it changes, until it is done: `lab watch`. Raises TimedOut."""
+    view = catalogue.view_named(name)
+    instance = Instance.current()
+    first = view(instance)
+    live = show.Live(first.text)
+    if not first.done:
+        _follow(lambda: view(instance), live, threading.Event(), seconds)
+
+
+def sh(script: str, timeout: float = 600) -> None:
+    """Run a bash script as in the terminal, show what it prints. Raises CommandFailed.
+
+    It runs in the clone of the config repo; `timeout` is in seconds.
+    """
+    visible(Instance.current(), script, timeout=timeout)
+
+
+def cluster() -> kubernetes.Cluster:
+    """Return the reader's cluster, to list and get its objects as plain dicts."""
+    return kubernetes.api(Instance.current())
+
+
+def progress(name: str | int | None = None) -> None:
+    """Show which steps are done, of one lab or of all."""
+    state = Progress(Instance.current()).read()["steps"]
+    chosen = catalogue.LABS if name is None else (catalogue.lab_named(name),)
+    lines = ["| | step | | tries | hints |", "|---|---|---|---|---|"]
+    for lab in chosen:
+        done = sum(state.get(step.id, {}).get("done") is not None for step in lab.steps)
+        lines.append(f"| | **{lab.heading}** | {done} of {len(lab.steps)} | | |")
+        lines.extend(_row(step, state.get(step.id, {})) for step in lab.steps)
+    show.markdown("\n".join(lines))
+
+
+def labs() -> None:
+    """Show the labs in their order."""
+    show.markdown(catalogue.table())
+
+
+def _follow(look: Any, live: show.Live, ended: threading.Event, seconds: float) -> None:
+    def done() -> None:
+        if ended.is_set():
+            return
+        frame: Frame = look()
+        live.update(frame.text)
+        if not frame.done:
+            raise NotYet(frame.text)
+
+    wait_for(done, what="the end of what is watched", timeout=seconds, interval=1.0)
+
+
+def _waits(instance: Instance, lab: catalogue.Lab) -> str:
+    parts = readiness.missing(instance, lab.needs)
+    if not parts:
+        return "**It waits for** nothing: all that it needs is there."
+    total = sum(part.seconds_left or 0 for part in parts)
+    listed = "\n".join(f"- {part}" for part in parts)
+    about = f" (about {readiness.duration(total)} in all)" if total else ""
+    return (
+        f"**It waits for** parts that are still being made{about}. Read on meanwhile.\n\n{listed}"
+    )
+
+
+def _row(step: Step, entry: dict[str, Any]) -> str:
+    mark = "✓" if entry.get("done") else " "
+    kind = f"{step.kind}, stretch" if step.stretch else step.kind
+    by = " (by lab.solve)" if entry.get("solved_by_lab") else ""
+    return (
+        f"| {mark} | `{step.id}` {step.title}{by} | {kind} | "
+        f"{entry.get('tries', 0)} | {entry.get('hints', 0)} |"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,95 @@
+"""How something is shown: rendered in a notebook, as plain text on the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+
+def notebook() -> Any | None:
+    """Return the notebook's interactive shell, or None on the command line."""
+    if "IPython" not in sys.modules:  # a command need not wait for that import
+        return None
+    from IPython.core.getipython import get_ipython
+
+    shell = cast(Any, get_ipython())
+    return shell if hasattr(shell, "kernel") else None
+
+
+def line(text: str) -> None:
+    """Print text."""
+    print(text, flush=True)
+
+
+def markdown(text: str) -> None:
+    """Show Markdown; on the command line it is readable as it is."""
+    if notebook() is None:
+        line(text)
+        return
+    from IPython.display import Markdown, display
+
+    display(Markdown(text))  # type: ignore[no-untyped-call]
+
+
+class Passing:
+    """A line that shows for as long as something is under way, and leaves no trace."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def update(self, text: str) -> None:
+        """Show the text in place of the one before."""
+        if notebook() is not None:
+            from IPython.display import clear_output
+
+            clear_output(wait=True)  # type: ignore[no-untyped-call]
+            line(text)
+        elif sys.stdout.isatty():
+            print(f"\r\033[K{text}", end="", flush=True)
+        else:
+            return
+        self._shown = True
+
+    def end(self) -> None:
+        """Take the line away, as soon as anything else is shown."""
+        if not self._shown:
+            return
+        if notebook() is not None:
+            from IPython.display import clear_output
+
+            clear_output(wait=True)  # type: ignore[no-untyped-call]
+        else:
+            print("\r\033[K", end="", flush=True)
+        self._shown = False
+
+
+class Live:
+    """A block of text that a thread may go on changing after its cell has ended."""
+
+    def __init__(self, text: str) -> None:
+        self._last = text
+        self._handle: Any = None
+        if notebook() is None:
+            line(text)
+            return
+        from IPython.display import display
+
+        self._handle = display(  # type: ignore[no-untyped-call]
+            _block(text), display_id=True
+        )
+
+    def update(self, text: str) -> None:
+        """Show the text in place of the one before; on the command line, below it."""
+        if text == self._last:
+            return
+        self._last = text
+        if self._handle is None:
+            line(text)
+        else:
+            self._handle.update(_block(text))
+
+
+def _block(text: str) -> Any:
+    from IPython.display import Markdown
+
+    return Markdown(f"```text\n{text}\n```")  # type: ignore[no-untyped-call]
