@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from labs.errors import LabError
 from labs.instance import PROJECT, Instance
-from labs.platform import docker, engine, git_server, jupyter, kind, registry, workspace
+from labs.platform import docker, git_server, jupyter, kind, machine, registry, workspace
 from labs.platform.steps import Steps
 from scripts.supply import api as supply
 
@@ -31,11 +31,11 @@ def up(instance: Instance, steps: Steps) -> str:
             instance.reserve_ports(lambda part: _holds_port(instance, part), steps.say)
         # JupyterLab first: lab 00 can be read while the rest is still being built.
         with steps.step("JupyterLab and notebooks"):
-            workspace.ensure_notebooks(instance)
-            address = jupyter.ensure(instance)
+            workspace.ensure_notebooks(instance, steps.say)
+            address = jupyter.ensure(instance, steps.say)
         steps.say(f"JupyterLab is up, lab 00 can be read meanwhile: {address}")
         with steps.step("Docker engine"):
-            engine.ensure(steps.say)
+            machine.ensure(steps.say, "engine", debs=supply.debs())
         with steps.step("Supply: Git server and registry"):
             supply.ensure("servers", say=steps.say)
         with steps.step("Network, Git server, registry"):
@@ -47,7 +47,7 @@ def up(instance: Instance, steps: Steps) -> str:
                 git_server.seed(instance, repo, template)
         with steps.step("Your clones"):
             workspace.ensure_tools(instance)
-            workspace.ensure_clones(instance)
+            workspace.ensure_clones(instance, steps.say)
         with steps.step("Supply: cluster, Flux, app"):
             supply.ensure("cluster", "flux", "app", say=steps.say)
             workspace.ensure_tools(instance)
