@@ -1,0 +1,65 @@
+"""What a commit is to the rest of the lab, whoever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a commit is by."""
+
+    name: str
+    mail: str
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which Git takes this identity."""
+        return {
+            f"GIT_{role}_{part}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for part, value in (("NAME", self.name), ("EMAIL", self.mail))
+        }
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit, with the trailers of its message (`Lab-Event: release`)."""
+
+    sha: str
+    subject: str
+    body: str
+    author: Identity
+    when: datetime
+    parents: tuple[str, ...]
+    trailers: Mapping[str, str]
+
+    @property
+    def short(self) -> str:
+        return self.sha[:7]
+
+    def __str__(self) -> str:
+        return f"{self.short} {self.subject!r}"
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a new commit says; history is told from the trailers."""
+
+    subject: str
+    body: str = ""
+    trailers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        trailers = "\n".join(f"{key}: {value}" for key, value in self.trailers.items())
+        return "\n\n".join(part for part in (self.subject, self.body, trailers) if part) + "\n"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A pushed commit, how many races it lost before, and what keeps the folder from following."""
+
+    commit: Commit
+    races_lost: int
+    behind: str = ""

@@ -1,0 +1,274 @@
+"""A clone of a repository, and every write to it as a commit. The only module that imports `git`.
+
+A write is made beside the working folder and pushed first; the folder follows only then. So a push
+that is refused leaves everything as it was, and nothing that somebody has not committed is ever
+overwritten. Writers of one branch race: who loses fetches, makes the change anew and pushes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import git
+from filelock import FileLock, Timeout
+from ruamel.yaml import YAML
+
+from labs.errors import LabError
+from labs.gitops.commits import Commit, Identity, Message, Written
+from labs.gitops.draft import Draft, scratch_index
+from labs.gitops.git_words import CloneNotClean, PushRefused, explained, last_line, lost_race
+from labs.instance import Instance
+from labs.run import run
+
+BRANCH = "main"
+REMOTE = "origin"
+UPSTREAM = f"{REMOTE}/{BRANCH}"
+ATTEMPTS = 50
+"""How often a lost race is run again; each attempt begins with what the winner pushed."""
+NETWORK_SECONDS = 60
+LOCK_SECONDS = 60
+ENVIRONMENT = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
+UNKNOWN = (git.BadName, git.GitCommandError, ValueError, IndexError)
+"""What GitPython raises where a name names no commit."""
+
+
+class ConfigRepo:
+    """A clone at a path. Opening it changes nothing."""
+
+    def __init__(self, path: Path, kubectl: str | Path = "kubectl") -> None:
+        self.path = path
+        self._kubectl = kubectl
+        try:
+            self._repo = git.Repo(path)
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as missing:
+            raise LabError(
+                f"no clone at {path}",
+                expected="a clone that `make up` has made",
+                todo="run `make up`, which makes the clones that are missing",
+            ) from missing
+
+    @property
+    def url(self) -> str:
+        """The server's address, without credentials."""
+        address = self._repo.remote(REMOTE).url
+        scheme, mark, rest = address.partition("://")
+        return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else address
+
+    def commit(self, revision: str = "HEAD") -> Commit:
+        """Return the commit that a revision names. Raises LabError where it names none."""
+        try:
+            return _commit(self._repo.commit(revision))
+        except UNKNOWN as unknown:
+            raise LabError(
+                f"no commit is called {revision!r} in {self.path}",
+                expected="a commit, a branch or a tag of the clone",
+                todo="see `git log --oneline`; `git fetch` gets what others pushed",
+            ) from unknown
+
+    def log(self, revision: str = "HEAD", path: str = "", most: int = 50) -> list[Commit]:
+        """Return commits, newest first; `path` leaves those that changed it."""
+        return [_commit(c) for c in self._repo.iter_commits(revision, paths=path, max_count=most)]
+
+    def contains(self, later: str, earlier: str) -> bool:
+        """Return whether the commit `earlier` is `later` or came before it, as far as is known."""
+        try:
+            return self._repo.is_ancestor(self._repo.commit(earlier), self._repo.commit(later))
+        except UNKNOWN:  # a commit that was not fetched yet
+            return False
+
+    def read(self, path: str, revision: str = "HEAD") -> str:
+        """Return a file as a commit has it. Raises LabError where it has no such file."""
+        return Draft(self._repo.git, self.commit(revision).sha).read(path)
+
+    def diff(self, earlier: str, later: str, path: str = "") -> str:
+        """Return the difference between two commits as `git diff` shows it."""
+        return str(self._repo.git.diff(earlier, later, *(["--", path] if path else [])))
+
+    def changed(self) -> list[str]:
+        """Return the tracked files that differ from the last commit, staged or not."""
+        return str(self._repo.git.diff("HEAD", "--name-only")).split()
+
+    def unpushed(self) -> list[Commit]:
+        """Return the commits that the last known state of the server does not have."""
+        return self.log(f"{UPSTREAM}..HEAD")
+
+    def fetch(self) -> Commit:
+        """Get what others pushed; return the branch's newest commit. Raises GitServerAway."""
+        try:
+            self._repo.git.fetch(
+                "--quiet", REMOTE, BRANCH, env=ENVIRONMENT, kill_after_timeout=NETWORK_SECONDS
+            )
+        except git.GitCommandError as failed:
+            raise explained(f"fetching from {self.url}", str(failed.stderr)) from failed
+        return self.commit(UPSTREAM)
+
+    def pushed_at(self, sha: str) -> float | None:
+        """Return when this clone's push made `sha` the newest, in Unix seconds; None if it did not.
+
+        Git writes its record of the server's branch right after the push: the time of the file
+        is exact, an older entry of the record has whole seconds.
+        """
+        record = Path(self._repo.git_dir) / "logs" / "refs" / "remotes" / REMOTE / BRANCH
+        entries = record.read_text().splitlines() if record.exists() else []
+        for age, entry in enumerate(reversed(entries)):
+            head, _, reason = entry.partition("\t")
+            words = head.split()
+            if words[1] == sha and reason.startswith("update by push"):
+                return record.stat().st_mtime if age == 0 else float(words[-2])
+        return None
+
+    # The cluster as a function of the repository
+
+    def render(self, path: str, revision: str = "") -> list[dict[str, Any]]:
+        """Return the objects that a folder stands for: of the working folder, or of a commit."""
+        text = self.rendered(path, revision)
+        return [dict(found) for found in YAML(typ="safe", pure=True).load_all(text) if found]
+
+    def rendered(self, path: str, revision: str = "") -> str:
+        """Return what `kubectl kustomize` makes of a folder, as YAML.
+
+        Raises CommandFailed with kustomize's words where the folder does not build.
+        """
+        todo = f"mend what the last line names; `kubectl kustomize {path}` tries again"
+        if not revision:
+            return run(self._kubectl, "kustomize", path, cwd=self.path, timeout=60, todo=todo)
+        with scratch_index() as index:
+            env = {"GIT_INDEX_FILE": str(index)}
+            self._repo.git.read_tree(self.commit(revision).sha, env=env)
+            self._repo.git.checkout_index("--all", f"--prefix={index.parent}/", env=env)
+            return run(self._kubectl, "kustomize", path, cwd=index.parent, timeout=60, todo=todo)
+
+    # Writing
+
+    def propose(self, change: Callable[[Draft], None]) -> str:
+        """Return the difference that a change would make to the newest commit; changes nothing."""
+        draft = Draft(self._repo.git, self.fetch().sha)
+        change(draft)
+        return draft.diff()
+
+    def write(
+        self,
+        message: Message,
+        change: Callable[[Draft], None],
+        *,
+        author: Identity | None = None,
+        push_options: Sequence[str] = (),
+    ) -> Written:
+        """Commit what `change` does to the newest commit, and push it.
+
+        `change` is called again on the newer state when another writer was faster. Raises
+        CloneNotClean, PushRefused, GitServerAway, or what `change` raises; then nothing is done.
+        """
+        env = {**ENVIRONMENT, **(author.environment() if author else {})}
+        with self._alone():
+            self._refuse_unclean()
+            for lost in range(ATTEMPTS):
+                base = self.fetch().sha
+                self._refuse_unpushed()
+                draft = Draft(self._repo.git, base)
+                change(draft)
+                if not draft.touched:
+                    raise LabError(
+                        f"{message.subject!r} changes nothing: the repository is that way already",
+                        expected="a change",
+                        todo="see `git log -3` for who made it so",
+                    )
+                self._refuse_in_the_way(draft)
+                sha = draft.commit(str(message), env)
+                if self._push(sha, push_options):
+                    return Written(self.commit(sha), lost, behind=self._follow(sha))
+        raise PushRefused(
+            f"{ATTEMPTS} times another writer of {self.url} was faster",
+            expected="a moment in which nobody else pushes",
+            todo="run it again",
+        )
+
+    def _push(self, sha: str, options: Sequence[str]) -> bool:
+        """Push one commit; return False where another writer was faster."""
+        words = [f"--push-option={option}" for option in options]
+        target = f"{sha}:refs/heads/{BRANCH}"
+        try:
+            self._repo.git.push(
+                *words, REMOTE, target, env=ENVIRONMENT, kill_after_timeout=NETWORK_SECONDS
+            )
+        except git.GitCommandError as refused:
+            if lost_race(str(refused.stderr)):
+                return False
+            raise explained(f"pushing to {self.url}", str(refused.stderr)) from refused
+        return True
+
+    def _follow(self, sha: str) -> str:
+        """Move the working folder to a pushed commit; return what keeps it from that, or ''."""
+        try:
+            self._repo.git.merge("--ff-only", "--quiet", sha, env=ENVIRONMENT)
+        except git.GitCommandError as stuck:  # the commit is pushed: that is told, not undone
+            return f"your clone stays behind ({last_line(str(stuck.stderr))}): `git pull --rebase`"
+        return ""
+
+    def _refuse_unclean(self) -> None:
+        detached = self._repo.head.is_detached
+        where = "a detached commit" if detached else f"branch {self._repo.active_branch.name!r}"
+        if detached or self._repo.active_branch.name != BRANCH:
+            raise CloneNotClean(
+                f"the clone {self.path} stands on {where}",
+                expected=f"the branch {BRANCH!r}",
+                todo=f"end what you are at (`git status` names it), then `git switch {BRANCH}`",
+            )
+        if self._repo.is_dirty(untracked_files=False):
+            raise CloneNotClean(
+                f"changes that are not committed in {self.path}: {', '.join(self.changed())}",
+                expected="a clean clone, for nothing of yours is ever overwritten",
+                todo="commit and push them (`git diff` shows them), or `git restore` the files",
+            )
+
+    def _refuse_unpushed(self) -> None:
+        if waiting := self.unpushed():
+            raise CloneNotClean(
+                f"a commit of yours that is not pushed: {waiting[0]}",
+                expected="a clone that is no further than the server",
+                todo="`git pull --rebase`, `git push`; or undo it with `git reset --keep HEAD~1`",
+            )
+
+    def _refuse_in_the_way(self, draft: Draft) -> None:
+        incoming = set(str(self._repo.git.diff("HEAD", draft.base, "--name-only")).splitlines())
+        in_the_way = (incoming | draft.touched) & set(self._repo.untracked_files)
+        if in_the_way:
+            raise CloneNotClean(
+                f"files that Git does not know are in the way: {', '.join(sorted(in_the_way))}",
+                expected="room for files of the same names",
+                todo="commit them, or move them elsewhere",
+            )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        lock = FileLock(Path(self._repo.git_dir) / "lab.lock")
+        try:
+            with lock.acquire(timeout=LOCK_SECONDS):
+                yield
+        except Timeout as held:
+            raise LabError(
+                f"another command has been writing in {self.path} for {LOCK_SECONDS} s",
+                expected="one writer of a clone at a time",
+                todo="wait for it to end, then run this again",
+            ) from held
+
+
+def attendees(instance: Instance) -> ConfigRepo:
+    """Return the attendee's clone of the config repo."""
+    return ConfigRepo(instance.work / "config-repo", kubectl=instance.bin / "kubectl")
+
+
+def _commit(found: git.Commit) -> Commit:
+    subject, _, body = str(found.message).partition("\n")
+    return Commit(
+        found.hexsha,
+        subject.strip(),
+        body.strip(),
+        Identity(str(found.author.name), str(found.author.email)),
+        found.committed_datetime,
+        tuple(parent.hexsha for parent in found.parents),
+        {str(key): str(value) for key, value in found.trailers_list},
+    )
