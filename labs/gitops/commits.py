@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+FORMAT = "%H%x00%P%x00%an%x00%ae%x00%cI%x00%s%x00%(trailers:only,unfold)%x00%b%x1e"
+"""What `git log --format` is asked for; `parsed` reads it."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -63,3 +66,24 @@ class Written:
     commit: Commit
     races_lost: int
     behind: str = ""
+
+
+def parsed(log: str) -> list[Commit]:
+    """Return the commits of a log that was written with FORMAT."""
+    found = []
+    for entry in log.removesuffix("\x1e").split("\x1e\n"):
+        if entry:
+            sha, parents, name, mail, when, subject, trailers, body = entry.split("\0")
+            pairs = (line.partition(": ") for line in trailers.splitlines())
+            found.append(
+                Commit(
+                    sha,
+                    subject,
+                    body.strip(),
+                    Identity(name, mail),
+                    datetime.fromisoformat(when),
+                    tuple(parents.split()),
+                    {key: value for key, mark, value in pairs if mark},
+                )
+            )
+    return found

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from labs.errors import LabError
-from labs.gitops.commits import Commit, Identity, Message, Written
+from labs.gitops.commits import FORMAT, Commit, Identity, Message, Written, parsed
 from labs.gitops.draft import Draft, scratch_index
 from labs.gitops.git_words import CloneNotClean, PushRefused, explained, last_line, lost_race
 from labs.instance import Instance
@@ -31,8 +31,6 @@ ATTEMPTS = 50
 NETWORK_SECONDS = 60
 LOCK_SECONDS = 60
 ENVIRONMENT = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
-UNKNOWN = (git.BadName, git.GitCommandError, ValueError, IndexError)
-"""What GitPython raises where a name names no commit."""
 
 
 class ConfigRepo:
@@ -59,25 +57,31 @@ class ConfigRepo:
 
     def commit(self, revision: str = "HEAD") -> Commit:
         """Return the commit that a revision names. Raises LabError where it names none."""
+        return self.log(revision, most=1)[0]
+
+    def log(self, revision: str = "HEAD", path: str = "", most: int = 50) -> list[Commit]:
+        """Return commits, newest first; `path` leaves those that changed it."""
         try:
-            return _commit(self._repo.commit(revision))
-        except UNKNOWN as unknown:
+            text = self._repo.git.log(
+                f"--max-count={most}", f"--format={FORMAT}", revision, "--", *([path] * bool(path))
+            )
+        except git.GitCommandError as unknown:
             raise LabError(
                 f"no commit is called {revision!r} in {self.path}",
                 expected="a commit, a branch or a tag of the clone",
                 todo="see `git log --oneline`; `git fetch` gets what others pushed",
             ) from unknown
-
-    def log(self, revision: str = "HEAD", path: str = "", most: int = 50) -> list[Commit]:
-        """Return commits, newest first; `path` leaves those that changed it."""
-        return [_commit(c) for c in self._repo.iter_commits(revision, paths=path, max_count=most)]
+        return parsed(str(text))
 
     def contains(self, later: str, earlier: str) -> bool:
         """Return whether the commit `earlier` is `later` or came before it, as far as is known."""
+        if later == earlier:
+            return True
         try:
-            return self._repo.is_ancestor(self._repo.commit(earlier), self._repo.commit(later))
-        except UNKNOWN:  # a commit that was not fetched yet
+            self._repo.git.merge_base("--is-ancestor", earlier, later)
+        except git.GitCommandError:  # it is not, or one of them was not fetched yet
             return False
+        return True
 
     def read(self, path: str, revision: str = "HEAD") -> str:
         """Return a file as a commit has it. Raises LabError where it has no such file."""
@@ -259,16 +263,3 @@ class ConfigRepo:
 def attendees(instance: Instance) -> ConfigRepo:
     """Return the attendee's clone of the config repo."""
     return ConfigRepo(instance.work / "config-repo", kubectl=instance.bin / "kubectl")
-
-
-def _commit(found: git.Commit) -> Commit:
-    subject, _, body = str(found.message).partition("\n")
-    return Commit(
-        found.hexsha,
-        subject.strip(),
-        body.strip(),
-        Identity(str(found.author.name), str(found.author.email)),
-        found.committed_datetime,
-        tuple(parent.hexsha for parent in found.parents),
-        {str(key): str(value) for key, value in found.trailers_list},
-    )
