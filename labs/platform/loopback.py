@@ -1,0 +1,51 @@
+"""HTTP to the lab's own parts, on this machine's loopback: never through a proxy."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+
+from labs.wait import NotYet, wait_for
+
+DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+"""For programs that are started: the lab's addresses are reached directly, proxy or not."""
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer over HTTP, whatever its status."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+def fetch(url: str, headers: Mapping[str, str] | None = None, *, method: str = "GET") -> Answer:
+    """Return the answer to one request. Raises NotYet if there is none."""
+    request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
+    try:
+        with _OPENER.open(request, timeout=30) as answer:
+            return Answer(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return Answer(refusal.code, refusal.headers, refusal.read())
+    except (OSError, http.client.HTTPException) as trouble:
+        raise NotYet(f"{url} does not answer: {trouble}") from trouble
+
+
+def wait_for_http(url: str, *, what: str, status: int = 200, timeout: float = 30) -> Answer:
+    """Return the first answer that has this status. `timeout` is in seconds."""
+
+    def answered() -> Answer:
+        answer = fetch(url)
+        if answer.status != status:
+            raise NotYet(f"{url} answered {answer.status}, not {status}")
+        return answer
+
+    return wait_for(answered, what=what, timeout=timeout, interval=0.1)
