@@ -3,21 +3,31 @@
 A shape always goes with a colour, so that versions differ for those who do not see colours, too.
 """
 
-COLOURS = {
-    "amber": ("#a34a06", "#fbbf24"),
-    "blue": ("#1d4ed8", "#7ab0ff"),
-    "green": ("#15702f", "#4ade80"),
-    "magenta": ("#b3175f", "#f472b6"),
-    "orange": ("#b83a09", "#fb923c"),
-    "red": ("#b91c1c", "#f98080"),
-    "slate": ("#475569", "#a3b1c6"),
-    "teal": ("#0f6f68", "#2dd4bf"),
-    "violet": ("#6d28d9", "#b69cfd"),
-}
-"""Each colour on a light page and on a dark one."""
+from typing import NamedTuple
 
-ON_COLOUR = ("#ffffff", "#101418")
-"""What is written on a colour, on a light page and on a dark one."""
+LIGHT, DARK = "#ffffff", "#101418"
+
+
+class Colour(NamedTuple):
+    """A colour on a light page and on a dark one, each with what is written on it."""
+
+    on_light_page: str
+    ink_on_light_page: str
+    on_dark_page: str
+    ink_on_dark_page: str = DARK
+
+
+COLOURS = {
+    "amber": Colour("#d08000", DARK, "#fbbf24"),
+    "blue": Colour("#1d4ed8", LIGHT, "#7ab0ff"),
+    "green": Colour("#15702f", LIGHT, "#4ade80"),
+    "magenta": Colour("#b3175f", LIGHT, "#f472b6"),
+    "orange": Colour("#e8590c", DARK, "#fb8f3c"),
+    "red": Colour("#b91c1c", LIGHT, "#f98080"),
+    "slate": Colour("#475569", LIGHT, "#a3b1c6"),
+    "teal": Colour("#0f6f68", LIGHT, "#2dd4bf"),
+    "violet": Colour("#6d28d9", LIGHT, "#b69cfd"),
+}
 
 SHAPES = {
     "circle": '<circle cx="50" cy="50" r="48"/>',

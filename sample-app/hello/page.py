@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from hello.look import COLOURS, ON_COLOUR, SHAPES
+from hello.look import COLOURS, SHAPES
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -28,8 +28,15 @@ def render(facts: Mapping[str, str | int]) -> str:
     return _TEMPLATE.substitute(
         values,
         short_commit=escape(short(str(facts["commit"]))),
-        light=_palette(0),
-        dark=_palette(1),
+        characters=len(str(facts["version"])),
+        light="".join(
+            f"--{name}:{colour.on_light_page};--on-{name}:{colour.ink_on_light_page};"
+            for name, colour in COLOURS.items()
+        ),
+        dark="".join(
+            f"--{name}:{colour.on_dark_page};--on-{name}:{colour.ink_on_dark_page};"
+            for name, colour in COLOURS.items()
+        ),
         symbols="".join(
             f'<symbol id="{name}" viewBox="0 0 100 100">{drawing}</symbol>'
             for name, drawing in SHAPES.items()
@@ -41,8 +48,3 @@ def short(commit: str) -> str:
     """Return the first ten digits of a commit, or any other word as it is."""
     is_commit = len(commit) >= 40 and all(digit in "0123456789abcdef" for digit in commit)
     return commit[:10] if is_commit else commit
-
-
-def _palette(page: int) -> str:
-    colours = "".join(f"--{name}:{pair[page]};" for name, pair in COLOURS.items())
-    return f"{colours}--on-colour:{ON_COLOUR[page]};"

@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from hello import version
-from hello.look import COLOURS, ON_COLOUR, SHAPES
+from hello.look import COLOURS, DARK, LIGHT, SHAPES
 from hello.page import short
 
-READABLE = 4.5  # WCAG 2.2, AA
+READABLE, VISIBLE = 4.5, 3.0  # WCAG 2.2, AA: text, and graphics
 
 
 def luminance(colour: str) -> float:
@@ -21,11 +21,18 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 @pytest.mark.parametrize("name", COLOURS)
-def test_words_on_a_colour_can_be_read(name: str) -> None:
-    for colour, ink in zip(COLOURS[name], ON_COLOUR, strict=True):
-        dark, light = sorted((luminance(colour), luminance(ink)))
-        assert (light + 0.05) / (dark + 0.05) >= READABLE
+def test_a_colour_is_seen_on_the_page_and_words_on_it_can_be_read(name: str) -> None:
+    colour = COLOURS[name]
+    assert contrast(colour.on_light_page, colour.ink_on_light_page) >= READABLE
+    assert contrast(colour.on_dark_page, colour.ink_on_dark_page) >= READABLE
+    assert contrast(colour.on_light_page, LIGHT) >= VISIBLE
+    assert contrast(colour.on_dark_page, DARK) >= VISIBLE
 
 
 @pytest.mark.parametrize("name", SHAPES)
