@@ -1,0 +1,59 @@
+# Every target is one line: scripts/bootstrap.py makes .venv, then the command runs in it.
+# Variables given to make (LAB_NAME=, LAB_SUPPLY=, LAB_MIRROR=, BUNDLE=) reach the command as its
+# environment.
+
+PYTHON ?= python3
+NO_PYTHON = found:    no $(PYTHON)\nexpected: Python 3.11 or newer\nnext:     install it (Debian, Ubuntu: apt-get install python3), or name it: make PYTHON=/path/to/python3\n
+RUN = @command -v $(PYTHON) >/dev/null || { printf '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) scripts/bootstrap.py
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+.PHONY: up down clean status doctor logs lab bundle verify check test bench requirements help
+
+##@ The lab (LAB_NAME=hackfest; another name is another lab beside it)
+
+up: ## bring the lab up, or back; safe to repeat (BUNDLE=file: without network)
+	$(RUN) lab up
+
+down: ## stop everything, delete nothing
+	$(RUN) lab down
+
+clean: ## delete the lab; your own work is set aside and the place is named
+	$(RUN) lab clean
+
+status: ## each part: how it is, where it answers
+	$(RUN) lab status
+
+lab: ## JupyterLab alone, and its address
+	$(RUN) lab jupyter
+
+logs: ## the last lines of a part's log (PART=git; none lists the parts)
+	$(RUN) lab logs $(PART)
+
+doctor: ## what the lab stands on: found, needed, remedy
+	$(RUN) lab doctor
+
+##@ Where its parts come from (LAB_SUPPLY=pull, bundle or source; LAB_MIRROR=registry)
+
+bundle: ## write everything to one file, with its checksum (FILE=gitops-hackfest.bundle)
+	$(RUN) python -m scripts.supply bundle $(or $(FILE),gitops-hackfest.bundle)
+
+verify: ## check every file of the cache against its checksum
+	$(RUN) python -m scripts.supply verify
+
+##@ Working on the project
+
+check: ## lint, types and unit tests, in seconds, without a cluster
+	$(RUN) --dev python -m scripts.check
+
+test: ## everything, on a lab of its own (LAB_NAME=hackfest-test) beside yours
+	$(RUN) --dev python -m scripts.test
+
+bench: ## what the lab takes at rest, part by part
+	$(RUN) python -m scripts.bench memory
+
+requirements: ## pin and hash requirements*.in anew into requirements*.txt
+	$(RUN) --dev python -m scripts.pin
+
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,60 @@
+"""`make test`: the checks, then every test, on a lab of its own that is built for it.
+
+The machine and the parts are made ready first, with their progress shown, so that a build that
+fails is told apart from a test that fails. The last line is pytest's own summary.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from labs.errors import LabError
+from labs.instance import DEFAULT_NAME, PROJECT, Instance
+from labs.platform import machine
+from scripts import check
+
+TEST_NAME = "hackfest-test"
+OUTPUT = PROJECT / ".lab" / "test-output"
+"""Output notebooks, screenshots, timings and junit.xml of the last run."""
+SUITES = ("tests/unit", "tests/cluster", "tests/browser")
+
+
+def main() -> int:
+    """Return pytest's exit code, or 1 where it did not come to the tests."""
+    environment = os.environ
+    if environment.setdefault("LAB_NAME", TEST_NAME) == DEFAULT_NAME:
+        raise LabError(
+            f"LAB_NAME={DEFAULT_NAME}",
+            expected="a lab of the tests' own: they delete it at the end",
+            todo=f"leave LAB_NAME out (it is then {TEST_NAME}), or choose another",
+        )
+    if check.main():
+        return 1
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir(parents=True)
+    environment["LAB_TEST_OUTPUT"] = str(OUTPUT)
+    lab = Instance.current()
+    print(f"\nTests on the lab {lab.name!r}; what they write is kept in {OUTPUT}\n", flush=True)
+    machine.ensure(say, "engine", "browser")
+    from scripts.supply import api as supply
+
+    supply.ensure(say=say)
+    words = ["-m", "pytest", *SUITES, "--durations=15", f"--junitxml={OUTPUT / 'junit.xml'}"]
+    return subprocess.run(
+        [sys.executable, *words, *sys.argv[1:]], cwd=PROJECT, check=False
+    ).returncode
+
+
+def say(text: str) -> None:
+    """Print a line at once, also into a log."""
+    print(f"  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LabError as error:
+        sys.exit(f"\n{error}")
