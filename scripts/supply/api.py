@@ -5,15 +5,41 @@ Names are the upstream ones whichever way they were got, so nobody else needs to
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from labs.errors import LabError
+from scripts.supply import engine, ways
+from scripts.supply.cache import Cache
+from scripts.supply.catalogue import PROJECT, STAGES
+from scripts.supply.maker import Maker
+from scripts.supply.parts import Part, Plan
+from scripts.supply.progress import Board, Durations, duration
+from scripts.supply.ways import Way, way
 
-Way = Literal["pull", "bundle", "source"]
-STAGES = ("servers", "cluster", "flux", "app")
+__all__ = [
+    "STAGES",
+    "NotReady",
+    "PartStatus",
+    "Way",
+    "ensure",
+    "image",
+    "image_archive",
+    "load",
+    "node_image",
+    "start_in_background",
+    "status",
+    "tool",
+    "way",
+]
+
+State = Literal["waiting", "running", "done", "failed"]
 
 
 class NotReady(LabError):
@@ -26,7 +52,7 @@ class PartStatus:
 
     name: str
     stage: str
-    state: Literal["waiting", "running", "done", "failed"]
+    state: State
     doing: str
     started: float | None
     seconds: float
@@ -34,14 +60,13 @@ class PartStatus:
     log: Path
 
 
-def way() -> Way:
-    """Return how parts are got: LAB_SUPPLY, else what a probe of 3 s finds, once."""
-    raise NotImplementedError
-
-
 def tool(name: str) -> Path:
     """Return a ready executable (`kind`, `kubectl`, `flux`, `crane`). Raises NotReady."""
-    raise NotImplementedError
+    plan = _plan()
+    if name not in plan.tools:
+        raise _unknown("tool", name, sorted(plan.tools))
+    part, file = plan.tools[name]
+    return _ready(part, name) / file
 
 
 def image(name: str) -> str:
@@ -49,34 +74,160 @@ def image(name: str) -> str:
 
     Own images are tagged with the digest of their recipe, so that a changed one has a new name.
     """
-    raise NotImplementedError
+    names = _plan().names
+    if name not in names:
+        raise _unknown("image", name, sorted(names))
+    return names[name]
 
 
 def image_archive(ref: str) -> Path:
     """Return the docker-archive of an image by its reference. Raises NotReady."""
-    raise NotImplementedError
+    part, file = _image(ref)
+    return _ready(part, ref) / file
 
 
 def load(ref: str) -> None:
     """Make the image present in the Docker engine under its name. Raises NotReady."""
-    raise NotImplementedError
+    part, file = _image(ref)
+    _load(ref, part, file)
 
 
 def node_image() -> str:
     """Return the reference of the node image, loaded into the engine. Raises NotReady."""
-    raise NotImplementedError
+    plan = _plan()
+    _load(plan.node_ref, plan.node, "node.tar")
+    return plan.node_ref
 
 
 def ensure(*stages: str, say: Callable[[str], None] = print) -> None:
     """Get everything that the stages (default: all) need, in order; resumes, repeats nothing."""
-    raise NotImplementedError
+    for stage in stages:
+        if stage not in STAGES:
+            raise _unknown("stage", stage, list(STAGES))
+    plan = _plan()
+    Maker(plan, Cache(), say).get(plan.of_stages(stages or STAGES))
 
 
 def start_in_background() -> None:
     """Start `ensure` of all stages in a process of its own, unless one runs or all is there."""
-    raise NotImplementedError
+    cache, plan = Cache(), _plan()
+    if not Maker(plan, cache).missing(plan.finals):
+        return
+    log = cache.root / "logs" / "background.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as handle:
+        # A second one beside it does no harm: each part has a lock, and what is there is kept.
+        subprocess.Popen(
+            [sys.executable, "-m", "scripts.supply", "ensure"],
+            cwd=PROJECT,
+            env={**os.environ, "LAB_SUPPLY": way()},
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def status() -> list[PartStatus]:
     """Return the progress of every part, in the order in which they are got."""
-    raise NotImplementedError
+    cache, plan = Cache(), _plan()
+    rows = Board(cache.root).read()
+    durations = Durations(cache.root)
+    missing = {part.key for part in Maker(plan, cache).missing(plan.finals)}
+    result = []
+    for part in plan.parts:
+        row = rows.get(part.key, {})
+        state: State = "waiting"
+        if part.key not in missing:
+            state = "done"
+        elif row.get("state") == "running" and _runs(row.get("pid")):
+            state = "running"
+        elif row.get("state") == "failed":
+            state = "failed"
+        started = row.get("started")
+        seconds = row.get("seconds", 0.0)
+        if state == "running" and started:
+            seconds = time.time() - started
+        result.append(
+            PartStatus(
+                part.name,
+                part.stage,
+                state,
+                str(row.get("doing", part.does)) if state in ("running", "failed") else part.does,
+                started if state in ("running", "failed") else None,
+                seconds if state in ("running", "failed") else 0.0,
+                durations.last(part),
+                cache.log_path(part),
+            )
+        )
+    return result
+
+
+def _plan() -> Plan:
+    return ways.plan_of(way())
+
+
+def _image(ref: str) -> tuple[Part, str]:
+    images = _plan().images
+    if ref not in images:
+        raise _unknown("image", ref, sorted(images))
+    return images[ref]
+
+
+def _load(ref: str, part: Part, file: str) -> None:
+    cache = Cache()
+    folder = _ready(part, ref)
+    if not engine.present(ref, part.key, cache.root):
+        if wrong := cache.verify(part):
+            raise LabError(
+                wrong,
+                expected="the archive as it was made",
+                todo="run `python -m scripts.supply verify`, then `make up`",
+            )
+        engine.load(ref, part.key, folder / file, cache.root)
+
+
+def _ready(part: Part, what: str) -> Path:
+    cache = Cache()
+    folder = cache.find(part)
+    if folder is not None:
+        return folder
+    plan = _plan()
+    rows, durations = Board(cache.root).read(), Durations(cache.root)
+    missing = Maker(plan, cache).missing([part])
+    # What stands before it in the order is made before it, whether it needs that or not.
+    order = [p for p in Maker(plan, cache).missing(plan.finals)]
+    ahead = order[: order.index(part) + 1] if part in order else missing
+    left, running = 0.0, ""
+    for one in ahead:
+        row = rows.get(one.key, {})
+        spent = 0.0
+        if row.get("state") == "running" and _runs(row.get("pid")):
+            spent = time.time() - float(row.get("started") or time.time())
+            running = f"; now: {row.get('doing', one.does)}"
+        left += max(durations.expected(one) - spent, 1.0)
+    raise NotReady(
+        f"{what} is not there yet: {len(ahead)} parts to go, about {duration(left)}{running}"[:400],
+        expected=f"the part {part.name}",
+        todo="wait and try again; `make status` shows how far it is, `make up` starts it",
+    )
+
+
+def _runs(pid: object) -> bool:
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> LabError:
+    return LabError(
+        f"no {kind} {name!r} in the list",
+        expected=f"one of {', '.join(known)}",
+        todo="see scripts/supply/images.toml",
+    )

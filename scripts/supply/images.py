@@ -1,0 +1,142 @@
+"""Makes images: those of static Go programs by hand, our own ones from their Dockerfiles."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from scripts.supply import archive, debian, engine, golang
+from scripts.supply.archive import Config, Content
+from scripts.supply.catalogue import PROJECT, Catalogue, Image
+from scripts.supply.parts import Part, Workshop, tree_digest
+
+TAR = "image.tar"
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+NOT_IN_IMAGES = ("tests",)
+"""Folders beside a Dockerfile that no image takes: a change in them makes no new image."""
+ACCOUNTS = {
+    "etc/passwd": b"root:x:0:0:root:/root:/sbin/nologin\n"
+    b"nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n",
+    "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
+}
+
+
+def of_programs(image: Image, catalogue: Catalogue, made: dict[str, Part], go: Part) -> Part:
+    """Return the part with an image that is put together from programs and single files."""
+    static = made["root-static"]
+    root = made[f"root-{image.rootfs}"] if image.rootfs else None
+    ref = f"{image.name}:{image.version}"
+
+    def make(bench: Workshop) -> None:
+        bench.say(f"write {ref}")
+        contents = [Content("tmp", mode=0o1777, folder=True)]
+        if root is None:
+            contents += [Content(name, text) for name, text in ACCOUNTS.items()]
+        contents.append(Content(CERTIFICATES, bench.of(static) / debian.CERTIFICATES))
+        for build, programs in image.programs.items():
+            folder = bench.of(made[build])
+            contents += [
+                Content(f"usr/local/bin/{name}", folder / name, 0o755) for name in programs
+            ]
+        for number, (target, name) in enumerate(image.rootfs_files.items()):
+            file = bench.folder / f".file{number}"
+            debian.file_from(bench.of(static) / debian.TAR, name, file)
+            contents.append(Content(target, file, 0o755))
+        contents += [Content(f"bin/{applet}", link="busybox") for applet in image.busybox]
+        for target, address in image.module_files.items():
+            contents.append(Content(target, _module_file(bench, go, made, image, address)))
+        labels = {
+            "org.opencontainers.image.title": image.short,
+            "org.opencontainers.image.version": image.version,
+            engine.LABEL: part.key,
+        }
+        archive.write(
+            bench.folder / TAR,
+            ref,
+            contents,
+            Config(catalogue.arch, image.entrypoint, image.command, image.user, labels),
+            base=None if root is None else bench.of(root) / debian.TAR,
+        )
+        for left in bench.folder.glob(".file*"):
+            left.unlink()
+
+    builds = [made[name] for name in image.programs]
+    part = Part(
+        name=f"image-{image.short}",
+        stage=image.stage,
+        does=f"put together the image {image.short}",
+        recipe={"image": image.recipe, "arch": catalogue.arch},
+        make=make,
+        needs=tuple([*builds, static, *([root] if root else []), *([go] if image.module_files else [])]),
+        about=image.about,
+    )
+    return part
+
+
+def _module_file(
+    bench: Workshop, go: Part, made: dict[str, Part], image: Image, address: str
+) -> bytes:
+    """Return a file of the Go module that the image's programs are built from."""
+    build = next(iter(image.programs))
+    words = address.split("/")
+    for count in range(len(words) - 1, 1, -1):
+        path = "/".join(words[:count])
+        if path in (golang.MODULES / build / "go.mod").read_text().split():
+            folder = golang.module_folder(bench, bench.of(go), build, path)
+            return folder.joinpath(*words[count:]).read_bytes()
+    raise ValueError(f"no module that go/{build}/go.mod requires holds {address}")
+
+
+def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
+    """Return the part with an own image, built from its Dockerfile on `base`.
+
+    `base` is a Debian root that has the packages already (then the build has no network), or the
+    docker-archive of Debian's published slim image.
+    """
+    folder = PROJECT / image.own
+
+    def make(bench: Workshop) -> None:
+        if base_is_root:
+            base_ref = f"gitops-hackfest/base-{image.short}:{base.digest[:12]}"
+            bench.say(f"import {base_ref}")
+            bench.run("docker", "import", bench.of(base) / debian.TAR, base_ref)
+        else:
+            base_ref = archive.tag_of(bench.of(base) / TAR)
+            bench.run("docker", "load", "--input", bench.of(base) / TAR)
+        ref = own_ref(image, part)
+        bench.say(f"docker build {ref}")
+        arguments = {
+            "BASE": base_ref,
+            "VERSION": image.version or part.digest[:12],
+            "REVISION": tree_digest(folder, skip=NOT_IN_IMAGES)[:12],
+            "CREATED": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+        options.append(f"--label={engine.LABEL}={part.key}")
+        options.append(f"--label=org.opencontainers.image.version={arguments['VERSION']}")
+        if base_is_root:
+            options.append("--network=none")
+        bench.run("docker", "build", *options, f"--tag={ref}", folder)
+        bench.say(f"save {ref}")
+        bench.run("docker", "save", "--output", bench.folder / TAR, ref)
+
+    part = Part(
+        name=f"image-{image.short}",
+        stage=image.stage,
+        does=f"build the image {image.short}",
+        recipe={"image": image.recipe, "folder": tree_digest(folder, skip=NOT_IN_IMAGES), "hermetic": base_is_root},
+        make=make,
+        needs=(base,),
+        about=10,
+    )
+    return part
+
+
+def own_ref(image: Image, part: Part) -> str:
+    """Return an own image's name: without a version of its own, the recipe's digest is its tag."""
+    return f"{image.name}:{image.version or part.digest[:12]}"
+
+
+def packages_file(image: Image) -> Path:
+    """Return the list of Debian packages beside an own image's Dockerfile."""
+    return PROJECT / image.own / "packages"

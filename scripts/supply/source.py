@@ -1,0 +1,73 @@
+"""The source way: Go modules and Debian packages, nothing from a container registry."""
+
+from __future__ import annotations
+
+from scripts.supply import debian, flux_cli, golang, images, node
+from scripts.supply.catalogue import STAGES, Catalogue, Rootfs
+from scripts.supply.parts import Part, Plan
+
+
+def plan(catalogue: Catalogue) -> Plan:
+    """Return all parts, in the order in which the labs need them."""
+    go = golang.toolchain(catalogue)
+    made: dict[str, Part] = {"go": go}
+    for build in catalogue.builds.values():
+        if build.name == "flux":
+            made[build.name] = flux_cli.part(build, catalogue, go, made["kubernetes"])
+        else:
+            made[build.name] = golang.build(build, catalogue, go)
+    for root in catalogue.rootfs.values():
+        made[f"root-{root.name}"] = debian.part(root, catalogue)
+
+    image_parts: dict[str, Part] = {}
+    names: dict[str, str] = {}
+    for short, image in catalogue.images.items():
+        if image.own:
+            packages = tuple(debian.packages_of(images.packages_file(image)))
+            root = Rootfs(short, image.stage, "minbase", packages, image.about)
+            made[f"root-{short}"] = debian.part(root, catalogue)
+            part = images.of_dockerfile(image, made[f"root-{short}"], base_is_root=True)
+            names[short] = images.own_ref(image, part)
+        else:
+            part = images.of_programs(image, catalogue, made, go)
+            names[short] = f"{image.name}:{image.version}"
+        image_parts[short] = part
+
+    in_node = {
+        short: image_parts[short]
+        for short, image in catalogue.images.items()
+        if image.with_node or image.in_node
+    }
+    node_part = node.part(catalogue, in_node, None, made)
+    parts = in_order([*made.values(), *image_parts.values()])
+    return Plan(
+        made_by="source",
+        parts=(*parts, node_part),
+        tools={
+            name: (made[tool.source], name) for name, tool in catalogue.tools.items()
+        },
+        images={
+            names[short]: (part, images.TAR)
+            for short, part in image_parts.items()
+            if not catalogue.images[short].with_node
+        },
+        names=names,
+        node=node_part,
+        node_ref=node.node_ref(node_part),
+    )
+
+
+def in_order(parts: list[Part]) -> list[Part]:
+    """Return the parts by stage, each after what it needs."""
+    placed: dict[str, Part] = {}
+
+    def place(part: Part) -> None:
+        for need in part.needs:
+            place(need)
+        placed.setdefault(part.key, part)
+
+    for stage in STAGES:
+        for part in parts:
+            if part.stage == stage:
+                place(part)
+    return list(placed.values())

@@ -1,0 +1,108 @@
+"""Which way parts are got: LAB_SUPPLY, what is there already, or what a probe of 3 s finds."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from labs.errors import LabError
+from scripts.supply import catalogue as catalogue_
+from scripts.supply import pull, source
+from scripts.supply.bundle import Bundle, installed
+from scripts.supply.cache import Cache
+from scripts.supply.mirror import Mirror
+from scripts.supply.parts import Plan
+
+Way = Literal["pull", "bundle", "source"]
+WAYS = get_args(Way)
+PROBE_SECONDS = 3.0
+
+
+@lru_cache(maxsize=1)
+def way() -> Way:
+    """Return the way of this run; asked once. Raises LabError for an unknown LAB_SUPPLY."""
+    forced = os.environ.get("LAB_SUPPLY", "")
+    if forced:
+        if forced not in WAYS:
+            raise LabError(
+                f"LAB_SUPPLY={forced!r}",
+                expected=f"one of {', '.join(WAYS)}",
+                todo="correct or unset LAB_SUPPLY; unset, the lab chooses by itself",
+            )
+        return cast(Way, forced)
+    cache = Cache()
+    if os.environ.get("LAB_BUNDLE") or installed(cache.root) is not None:
+        return "bundle"
+    # What is whole in the cache is used, whatever the network does today.
+    for name in ("pull", "source"):
+        found = plan_of(cast(Way, name))
+        if all(cache.find(part) for part in found.finals):
+            return cast(Way, name)
+    return "pull" if registries_answer() else "source"
+
+
+@lru_cache(maxsize=3)
+def plan_of(chosen: Way) -> Plan:
+    """Return the plan of a way. Raises LabError if it is `bundle` and none was unpacked."""
+    catalogue = catalogue_.load()
+    if chosen == "source":
+        return source.plan(catalogue)
+    if chosen == "pull":
+        return pull.plan(catalogue)
+    return from_bundle(Cache().root)
+
+
+def from_bundle(root: Path) -> Plan:
+    """Return the plan by which the bundle's parts were made, after unpacking it if need be."""
+    chosen = os.environ.get("LAB_BUNDLE")
+    bundle = Bundle.read(Path(chosen)) if chosen else installed(root)
+    if bundle is None:
+        raise LabError(
+            "LAB_SUPPLY=bundle, and no bundle is known",
+            expected="LAB_BUNDLE with the path of a file that `make bundle` wrote",
+            todo="run `make up BUNDLE=file`",
+        )
+    made = plan_of("pull" if bundle.made_by == "pull" else "source")
+    bundle.require(made.digest, catalogue_.host_arch())
+    if chosen:
+        bundle.unpack(root)
+    return Plan(**{**vars(made), "made_by": "bundle"})
+
+
+def registries_answer() -> bool:
+    """Return whether every registry that the list names answers within PROBE_SECONDS."""
+    mirror = Mirror.current()
+    if mirror.registry:
+        return all_answer([f"http://{mirror.registry.split('/')[0]}/v2/"])
+    catalogue = catalogue_.load()
+    images = [image for image in catalogue.images.values() if not (image.own or image.with_node)]
+    names = {image.name.split("/")[0] for image in (*images, catalogue.node)}
+    hosts = {"registry-1.docker.io" if name == "docker.io" else name for name in names}
+    return all_answer([f"https://{host}/v2/" for host in sorted(hosts)])
+
+
+def all_answer(addresses: list[str]) -> bool:
+    """Return whether each address gives any HTTP answer within PROBE_SECONDS, all at once."""
+    answered: set[str] = set()
+
+    def ask(address: str) -> None:
+        try:
+            urllib.request.urlopen(address, timeout=PROBE_SECONDS).close()
+        except urllib.error.HTTPError:
+            pass  # "log in first" is an answer
+        except (OSError, socket.timeout):
+            return
+        answered.add(address)
+
+    threads = [threading.Thread(target=ask, args=(a,), daemon=True) for a in addresses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PROBE_SECONDS)
+    return bool(addresses) and answered >= set(addresses)
