@@ -5,7 +5,6 @@ The same functions stand behind the `lab` command, so a reader may work in eithe
 
 from __future__ import annotations
 
-import threading
 from types import EllipsisType
 from typing import Any
 
@@ -16,13 +15,14 @@ from labs.platform import kubernetes
 from labs.progress import Progress
 from labs.shell import visible
 from labs.solve import solve
-from labs.step import Attempt, CheckFailed, Frame, Step, happened
-from labs.wait import NotYet, TimedOut, wait_for
+from labs.step import Attempt, CheckFailed, Step, happened
+from labs.watching import follow, wait, watch
 
 __all__ = [
     "check",
     "cluster",
     "compare",
+    "follow",
     "hint",
     "labs",
     "predict",
@@ -30,12 +30,12 @@ __all__ = [
     "sh",
     "solve",
     "start",
+    "wait",
     "watch",
 ]
 
 _patience = 120.0
 """Seconds that a check waits for what is under way."""
-_watches: dict[str, threading.Event] = {}
 
 
 def start(name: str | int, timeout: float = _patience) -> None:
@@ -134,39 +134,6 @@ def compare(step_id: str) -> None:
     )
 
 
-def watch(name: str, seconds: float = 900) -> None:
-    """Show something as it changes, in place, without holding up the notebook."""
-    view = catalogue.view_named(name)
-    instance = Instance.current()
-    if name in _watches:
-        _watches[name].set()  # run again: the new display takes over
-    _watches[name] = ended = threading.Event()
-    first = view(instance)
-    live = show.Live(first.text)
-    if first.done:
-        return
-
-    def follow() -> None:
-        try:
-            _follow(lambda: view(instance), live, ended, seconds)
-        except TimedOut:
-            live.update("This view has ended. Run its cell again to go on watching.")
-        except LabError as failed:  # a thread has no cell to fail: the view says it
-            live.update(str(failed))
-
-    threading.Thread(target=follow, name=f"watch-{name}", daemon=True).start()
-
-
-def follow(name: str, seconds: float = 900) -> None:
-    """Show something as it changes, until it is done: `lab watch`. Raises TimedOut."""
-    view = catalogue.view_named(name)
-    instance = Instance.current()
-    first = view(instance)
-    live = show.Live(first.text)
-    if not first.done:
-        _follow(lambda: view(instance), live, threading.Event(), seconds)
-
-
 def sh(script: str, timeout: float = 600) -> None:
     """Run a bash script as in the terminal, show what it prints. Raises CommandFailed.
 
@@ -197,20 +164,10 @@ def labs() -> None:
     show.markdown(catalogue.table())
 
 
-def _follow(look: Any, live: show.Live, ended: threading.Event, seconds: float) -> None:
-    def done() -> None:
-        if ended.is_set():
-            return
-        frame: Frame = look()
-        live.update(frame.text)
-        if not frame.done:
-            raise NotYet(frame.text)
-
-    wait_for(done, what="the end of what is watched", timeout=seconds, interval=1.0)
-
-
 def _waits(instance: Instance, lab: catalogue.Lab) -> str:
     parts = readiness.missing(instance, lab.needs)
+    if not parts and not lab.needs:
+        return "**It waits for** nothing."
     if not parts:
         return "**It waits for** nothing: all that it needs is there."
     total = sum(part.seconds_left or 0 for part in parts)

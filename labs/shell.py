@@ -6,27 +6,15 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 
 from labs import show
 from labs.instance import Instance
+from labs.platform.environment import environment
 from labs.run import CommandFailed
 
-
-def environment(instance: Instance) -> dict[str, str]:
-    """Return what the attendee's terminal has on top of the machine's environment."""
-    return {
-        "PATH": f"{instance.bin}{os.pathsep}{os.environ['PATH']}",
-        "KUBECONFIG": str(instance.kubeconfig),
-        "LAB_NAME": instance.name,
-        "LAB_HOME": str(instance.root.parent),
-        # Nobody sits at a keyboard here: a program that would ask or page must not wait.
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_PAGER": "cat",
-        "PAGER": "cat",
-        "GIT_EDITOR": "true",
-    }
+# Nobody sits at a keyboard: a program that would ask, page or open an editor must not wait.
+_UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "PAGER": "cat", "GIT_EDITOR": "true"}
 
 
 def folder(instance: Instance) -> Path:
@@ -37,13 +25,7 @@ def folder(instance: Instance) -> Path:
     return Path.cwd()
 
 
-def visible(
-    instance: Instance,
-    script: str,
-    *,
-    timeout: float = 600,
-    env: Mapping[str, str] | None = None,
-) -> None:
+def visible(instance: Instance, script: str, *, timeout: float = 600) -> None:
     """Run a bash script that stops at its first failing command, and show what it prints.
 
     `timeout` is in seconds. Raises CommandFailed.
@@ -53,7 +35,7 @@ def visible(
     with subprocess.Popen(
         argv,
         cwd=folder(instance),
-        env={**os.environ, **environment(instance), **(env or {})},
+        env={**os.environ, **environment(instance), **_UNATTENDED},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
