@@ -83,6 +83,14 @@ class ConfigRepo:
             return False
         return True
 
+    def knows(self, sha: str) -> bool:
+        """Return whether the clone has this commit."""
+        try:
+            self._repo.git.cat_file("-e", f"{sha}^{{commit}}")
+        except git.GitCommandError:
+            return False
+        return True
+
     def read(self, path: str, revision: str = "HEAD") -> str:
         """Return a file as a commit has it. Raises LabError where it has no such file."""
         return Draft(self._repo.git, self.commit(revision).sha).read(path)

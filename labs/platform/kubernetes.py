@@ -24,6 +24,7 @@ from labs.instance import Instance
 from labs.wait import NotYet
 
 Object: TypeAlias = dict[str, Any]
+Objects: TypeAlias = list[Object]
 FIELD_MANAGER = "hackfest-lab"
 TIMEOUT = 10.0
 """Seconds that one request may take."""
@@ -78,7 +79,7 @@ class Cluster:
         kind: str,
         namespace: str | None = None,
         selector: str | None = None,
-    ) -> list[Object]:
+    ) -> Objects:
         """Return the objects of a kind, of one namespace or all; [] where the kind is unknown."""
         with _translated(f"listing {kind}"):
             try:
@@ -137,7 +138,15 @@ class Cluster:
                 return False
         return True
 
-    def pods_ready(self, namespace: str | None = None) -> list[Object]:
+    def logs(self, name: str, namespace: str, seconds: int) -> str:
+        """Return what a pod has written in the last `seconds`."""
+        with _translated(f"reading the log of pod {name}"):
+            text = client.CoreV1Api(self._client).read_namespaced_pod_log(
+                name, namespace, since_seconds=seconds, _request_timeout=TIMEOUT
+            )
+        return str(text)
+
+    def pods_ready(self, namespace: str | None = None) -> Objects:
         """Return the pods, once each is Ready or has completed. Raises NotYet with the rest."""
         pods = self.list("v1", "Pod", namespace)
         waiting = [

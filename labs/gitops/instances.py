@@ -1,0 +1,154 @@
+"""The instance: the cluster by the name that the reader gave it, and whether its agents are there.
+
+Creating one is a commit, as everything is: the folder `clusters/NAME` says what runs on it. The
+agents are installed by one command with the tools that anybody would use; it is shown, not run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from labs.errors import LabError
+from labs.gitops.commits import Commit, Message
+from labs.gitops.config_repo import attendees
+from labs.gitops.draft import Draft
+from labs.instance import Instance, write_json
+from labs.platform import flux, kubernetes
+
+TEMPLATE = Path(__file__).with_name("flux_system")
+DEFAULT = "hackfest"
+"""The cluster's name in the config repo as it is handed out."""
+Word = Literal["unknown", "waiting", "installing", "unpointed", "failing", "connected"]
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of the instance: a word for programs, lines for people."""
+
+    name: str
+    word: Word
+    lines: tuple[str, ...]
+
+
+def folder(instance: Instance) -> str:
+    """Return the config repo's folder of this cluster. Raises LabError before it has a name."""
+    return f"clusters/{_name(instance)}"
+
+
+def command(instance: Instance) -> str:
+    """Return the one command that installs the agents and points them at the config repo."""
+    sync = attendees(instance).path / folder(instance) / "flux-system" / "sync.yaml"
+    return (
+        f"flux install --components={','.join(flux.COMPONENTS)} --network-policy=false \\\n"
+        f"  && kubectl apply -f {shlex.quote(str(sync))}"
+    )
+
+
+def create(instance: Instance, name: str) -> Commit | None:
+    """Give the cluster its name and its folder; return the commit, None if all was there.
+
+    Raises LabError for a name that cannot be one, or when the agents read another folder.
+    """
+    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name):
+        raise LabError(
+            f"the name {name!r}",
+            expected="lower-case letters, digits and dashes, at most 30, a letter first",
+            todo=f"`lab instance create {DEFAULT}`",
+        )
+    known = _record(instance)
+    if known.exists() and _name(instance) != name and state(instance).word != "waiting":
+        raise LabError(
+            f"this cluster is the instance {_name(instance)!r} already, and its agents are there",
+            expected="one name for one cluster",
+            todo="see `lab instance`",
+        )
+    repo = attendees(instance)
+    commit = None
+    if repo.propose(lambda draft: _wire(draft, name)):
+        message = Message(
+            f"Create the instance {name}",
+            f"clusters/{name}/flux-system is where its agents begin to read.",
+            {"Lab-Event": "commit", "Lab-By": "attendee"},
+        )
+        commit = repo.write(message, lambda draft: _wire(draft, name)).commit
+    write_json(known, {"name": name, "created": datetime.now(UTC).isoformat(timespec="seconds")})
+    return commit
+
+
+def state(instance: Instance) -> State:
+    """Return whether the instance waits for its agents or is connected, and why."""
+    if not _record(instance).exists():
+        return State("", "unknown", ("no instance yet: `lab instance create hackfest`",))
+    name = _name(instance)
+    cluster = kubernetes.api(instance)
+    agents = flux.agents(cluster)
+    lines = tuple(f"{agent}: {found}" for agent, found in agents.items())
+    if any(found == "absent" for found in agents.values()):
+        return State(name, "waiting", lines)
+    if any(found != "running" for found in agents.values()):
+        return State(name, "installing", lines)
+    source = flux.source(cluster)
+    if source is None:
+        return State(name, "unpointed", (*lines, "config repo: no GitRepository names it yet"))
+    fetched = flux.fetched(source)
+    trouble = flux.unwell(source)
+    if trouble or not fetched:
+        return State(name, "failing", (*lines, f"config repo: {trouble or 'not fetched yet'}"))
+    lines = (*lines, f"config repo: commit {fetched[:7]} fetched")
+    for each in flux.kustomizations(cluster):
+        applied = flux.applied(each)[:7] or "nothing"
+        unwell = flux.unwell(each)
+        lines = (*lines, f"{flux.name(each)}: {applied} applied" + (f" ({unwell})" * bool(unwell)))
+    if not flux.kustomizations(cluster):
+        return State(name, "unpointed", (*lines, "nothing says what of it is to be applied"))
+    return State(name, "connected", lines)
+
+
+def says(found: State, command: str) -> str:
+    """Return a state as it is shown, with the command while it is still to be run."""
+    words = {
+        "waiting": "waiting for agents",
+        "installing": "the agents are starting",
+        "unpointed": "the agents run, and read nothing yet",
+        "failing": "the agents run, and cannot read the config repo",
+        "connected": "connected",
+    }
+    if found.word == "unknown":
+        return found.lines[0]
+    text = "\n".join([f"{found.name}: {words[found.word]}", *(f"  {line}" for line in found.lines)])
+    if found.word in ("waiting", "unpointed"):
+        text += f"\n\nInstall the agents, and point them at the config repo:\n\n{command}"
+    return text
+
+
+def _wire(draft: Draft, name: str) -> None:
+    """Write the cluster's folder: Flux's own part of it, and for a new name the rest as well."""
+    if name != DEFAULT and not draft.files(f"clusters/{name}"):
+        for path in draft.files(f"clusters/{DEFAULT}"):
+            draft.write(path.replace(f"/{DEFAULT}/", f"/{name}/", 1), draft.read(path))
+    for file in sorted(TEMPLATE.glob("*.yaml")):
+        path = f"clusters/{name}/flux-system/{file.name}"
+        if path not in draft.files():
+            text = file.read_text().replace(f"./clusters/{DEFAULT}", f"./clusters/{name}")
+            draft.write(path, text)
+
+
+def _record(instance: Instance) -> Path:
+    return instance.root / "instance.json"
+
+
+def _name(instance: Instance) -> str:
+    record = _record(instance)
+    if not record.exists():
+        raise LabError(
+            "this cluster has no name yet",
+            expected="an instance",
+            todo=f"`lab instance create {DEFAULT}`",
+        )
+    return str(json.loads(record.read_text())["name"])
