@@ -170,11 +170,11 @@ def _waits(instance: Instance, lab: catalogue.Lab) -> str:
         return "**It waits for** nothing."
     if not parts:
         return "**It waits for** nothing: all that it needs is there."
-    total = sum(part.seconds_left or 0 for part in parts)
-    listed = "\n".join(f"- {part}" for part in parts)
-    about = f" (about {readiness.duration(total)} in all)" if total else ""
+    total = sum(part.seconds_left for part in parts)
+    about = f", about {readiness.duration(total)} in all" if total else ""
     return (
-        f"**It waits for** parts that are still being made{about}. Read on meanwhile.\n\n{listed}"
+        f"**It waits for** {_count(len(parts), 'part')} still being made{about}. "
+        f"Read on meanwhile.\n\n{readiness.summary(parts)}"
     )
 
 

@@ -11,6 +11,8 @@ from labs.platform import status as platform
 from labs.step import Frame
 from scripts.supply import api as supply
 
+SHOWN = 4
+"""How many of the parts that wait are named; the others are counted."""
 MARKS = {"done": "✓", "running": "▶", "waiting": "·", "failed": "✗"}
 
 
@@ -20,11 +22,12 @@ class Missing:
 
     name: str
     doing: str
-    seconds_left: float | None
-    """About how long, from last time; None where there was no last time."""
+    running: bool = False
+    seconds_left: float = 0.0
+    """About how long: as last time, or as it took elsewhere; 0 where nobody knows."""
 
     def __str__(self) -> str:
-        about = "" if self.seconds_left is None else f", about {duration(self.seconds_left)} more"
+        about = f", about {duration(self.seconds_left)} more" if self.seconds_left else ""
         return f"{self.name}: {self.doing}{about}"
 
 
@@ -44,10 +47,23 @@ def missing(instance: Instance, needs: tuple[str, ...]) -> list[Missing]:
                 todo=f"see {part.log}; then `make up`, which goes on where it stopped",
             )
     if parts:
-        return [Missing(part.name, part.doing or part.state, _left(part)) for part in parts]
+        return [
+            Missing(part.name, part.doing, part.state == "running", _left(part)) for part in parts
+        ]
     if "cluster" in needs:
-        return [Missing("cluster", "being started; `lab status` tells more", None)]
+        return [Missing("cluster", "being started; `lab status` tells more")]
     return []
+
+
+def summary(parts: list[Missing]) -> str:
+    """Return what is missing in a few lines: what is being made, what is next, how much more."""
+    now = [part for part in parts if part.running]
+    later = [part for part in parts if not part.running]
+    shown = [*now, *later[:SHOWN]]
+    lines = [f"- {part}" for part in shown]
+    if len(parts) > len(shown):
+        lines.append(f"- and {len(parts) - len(shown)} more")
+    return "\n".join(lines)
 
 
 def cluster_answers(instance: Instance) -> bool:
@@ -62,13 +78,21 @@ def cluster_answers(instance: Instance) -> bool:
 def build(instance: Instance) -> Frame:
     """Show the parts as they come: what is there, what is being made, what comes next."""
     parts = supply.status()
-    done = [part for part in parts if part.state == "done"]
-    if len(done) < len(parts):
-        lines = [f"{len(done)} of {len(parts)} parts are there."]
-        if done:
-            lines.append(f"✓ {', '.join(part.name for part in done)}")
-        lines.extend(_line(part) for part in parts if part.state != "done")
-        return Frame("\n".join(lines))
+    left = [part for part in parts if part.state != "done"]
+    if not left:
+        return _set_up(instance)
+    about = duration(sum(_left(part) for part in left))
+    lines = [f"{len(parts) - len(left)} of {len(parts)} parts are there, about {about} to go."]
+    waiting = [part for part in left if part.state == "waiting"]
+    lines += [_line(part) for part in left if part.state != "waiting"]
+    lines += [_line(part) for part in waiting[:SHOWN]]
+    if len(waiting) > SHOWN:
+        lines.append(f"  and {len(waiting) - SHOWN} more")
+    return Frame("\n".join(lines))
+
+
+def _set_up(instance: Instance) -> Frame:
+    """Show how the lab itself is, once every part is got."""
     found = platform.parts(instance)
     lines = [
         f"{MARKS['done' if part.well else 'waiting']} {part.name}: {part.state}" for part in found
@@ -84,12 +108,14 @@ def duration(seconds: float) -> str:
 
 
 def _line(part: supply.PartStatus) -> str:
-    took = f" {duration(part.seconds)}" if part.state == "running" else ""
-    last = "" if part.last_seconds is None else f" (last time {duration(part.last_seconds)})"
-    return f"{MARKS[part.state]} {part.name}: {part.doing or part.state}{took}{last}"
+    if part.state == "running":
+        times = f" ({duration(part.seconds)} of about {duration(part.expected)})"
+    elif part.state == "failed":
+        times = f" (see {part.log}; `make up` goes on where it stopped)"
+    else:
+        times = f" (about {duration(part.expected)})"
+    return f"{MARKS[part.state]} {part.name}: {part.doing}{times}"
 
 
-def _left(part: supply.PartStatus) -> float | None:
-    if part.last_seconds is None:
-        return None
-    return max(part.last_seconds - part.seconds, 1.0)
+def _left(part: supply.PartStatus) -> float:
+    return max(part.expected - part.seconds, 1.0)

@@ -58,6 +58,8 @@ class PartStatus:
     seconds: float
     last_seconds: float | None
     log: Path
+    expected: float = 0.0
+    """What it takes: as long as last time, or as was measured on another machine."""
 
 
 def tool(name: str) -> Path:
@@ -158,6 +160,7 @@ def status() -> list[PartStatus]:
                 seconds if state in ("running", "failed") else 0.0,
                 durations.last(part),
                 cache.log_path(part),
+                durations.expected(part),
             )
         )
     return result

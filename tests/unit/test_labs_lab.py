@@ -257,14 +257,15 @@ def test_start_says_what_it_waits_for_and_for_how_long(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parts = [
-        readiness.Missing("kubelet", "compiling", 100.0),
-        readiness.Missing("etcd", "next", None),
+        readiness.Missing("kubelet", "compiling", True, 100.0),
+        *(readiness.Missing(f"next-{n}", "wait") for n in range(6)),
     ]
     monkeypatch.setattr(readiness, "missing", lambda instance, needs: parts)
     lab.start("your-cluster")
     told = capsys.readouterr().out
-    assert "(about 2 min in all)" in told
-    assert "- kubelet: compiling, about 2 min more\n- etcd: next" in told
+    assert "7 parts still being made, about 2 min in all" in told
+    assert "- kubelet: compiling, about 2 min more\n- next-0: wait\n" in told
+    assert "next-3: wait\n- and 2 more" in told
 
 
 def test_the_commands_do_what_the_notebook_does(instance: Instance) -> None:
