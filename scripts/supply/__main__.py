@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def show_plan() -> None:
+    """Print every part of the plan, and whether it is there."""
     cache, plan = Cache(), ways.plan_of(api.way())
     finals = {part.key for part in plan.finals}
     for part in plan.parts:
@@ -62,6 +63,7 @@ def show_plan() -> None:
 
 
 def show_status() -> None:
+    """Print how far each part is."""
     for row in api.status():
         last = f", {duration(row.last_seconds)} last time" if row.last_seconds else ""
         spent = f" {duration(row.seconds)}" if row.state == "running" else ""

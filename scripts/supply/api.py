@@ -199,7 +199,7 @@ def _ready(part: Part, what: str) -> Path:
     rows, durations = Board(cache.root).read(), Durations(cache.root)
     missing = Maker(plan, cache).missing([part])
     # What stands before it in the order is made before it, whether it needs that or not.
-    order = [p for p in Maker(plan, cache).missing(plan.finals)]
+    order = Maker(plan, cache).missing(plan.finals)
     ahead = order[: order.index(part) + 1] if part in order else missing
     left, running = 0.0, ""
     for one in ahead:

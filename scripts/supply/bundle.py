@@ -122,9 +122,7 @@ def installed(root: Path) -> Bundle | None:
         head = json.loads((root / HEAD).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return Bundle(
-        Path(head["path"]), head["arch"], head["made_by"], head["recipes"], head["files"]
-    )
+    return Bundle(Path(head["path"]), head["arch"], head["made_by"], head["recipes"], head["files"])
 
 
 def check_sum(path: Path) -> None:

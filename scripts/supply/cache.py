@@ -166,7 +166,7 @@ def _remove_tree(folder: Path) -> None:
     """Remove a folder, read-only ones (as Go's module cache has them) included."""
 
     def allow(function: Callable[[str], object], path: str, _: object) -> None:
-        os.chmod(os.path.dirname(path), 0o700)
+        Path(path).parent.chmod(0o700)
         function(path)
 
     shutil.rmtree(folder, onerror=allow)

@@ -30,8 +30,10 @@ def part(root: Rootfs, catalogue: Catalogue) -> Part:
     """
     command = [
         *("mmdebstrap", f"--variant={root.variant}", f"--architectures={catalogue.arch}"),
-        "--aptopt=Acquire::Retries \"3\"",
+        '--aptopt=Acquire::Retries "3"',
         *(f"--dpkgopt={option}" for option in SLIM),
+        # An interrupted root is thrown away, so nothing needs to be safe on the disk: 60 s -> 25 s.
+        "--dpkgopt=force-unsafe-io",
         f"--include={','.join(root.packages)}",
     ]
 

@@ -21,7 +21,10 @@ def fetch(address: str, target: Path, tell: Callable[[str], None]) -> None:
     name = address.rsplit("/", 1)[-1]
     for attempt in range(1, TRIES + 1):
         try:
-            with urllib.request.urlopen(address, timeout=TIMEOUT) as answer, target.open("wb") as out:
+            with (
+                urllib.request.urlopen(address, timeout=TIMEOUT) as answer,
+                target.open("wb") as out,
+            ):
                 total = int(answer.headers.get("Content-Length") or 0)
                 done = 0
                 while block := answer.read(1 << 20):

@@ -41,7 +41,10 @@ def toolchain(catalogue: Catalogue) -> Part:
         name="go",
         stage="servers",
         does=f"get Go {catalogue.go_version}",
-        recipe={"pinned": REQUIREMENTS.read_text(), "host": [platform.system(), platform.machine()]},
+        recipe={
+            "pinned": REQUIREMENTS.read_text(),
+            "host": [platform.system(), platform.machine()],
+        },
         make=make,
         about=catalogue.go_about,
     )

@@ -67,7 +67,7 @@ def of_programs(image: Image, catalogue: Catalogue, made: dict[str, Part], go: P
         does=f"put together the image {image.short}",
         recipe={"image": image.recipe, "arch": catalogue.arch},
         make=make,
-        needs=tuple([*builds, static, *([root] if root else []), *([go] if image.module_files else [])]),
+        needs=(*builds, static, *([root] if root else []), *([go] if image.module_files else [])),
         about=image.about,
     )
     return part
@@ -124,7 +124,11 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         name=f"image-{image.short}",
         stage=image.stage,
         does=f"build the image {image.short}",
-        recipe={"image": image.recipe, "folder": tree_digest(folder, skip=NOT_IN_IMAGES), "hermetic": base_is_root},
+        recipe={
+            "image": image.recipe,
+            "folder": tree_digest(folder, skip=NOT_IN_IMAGES),
+            "hermetic": base_is_root,
+        },
         make=make,
         needs=(base,),
         about=10,

@@ -76,11 +76,12 @@ class Log:
         lines = process.stdout if stdout is None else process.stderr
         assert lines is not None
         try:
-            for raw in lines:
-                line = raw.decode(errors="replace").rstrip()
-                self.write(line)
-                if on_line is not None:
-                    on_line(line)
+            with lines:
+                for raw in lines:
+                    line = raw.decode(errors="replace").rstrip()
+                    self.write(line)
+                    if on_line is not None:
+                        on_line(line)
             code = process.wait()
         except BaseException:
             end_group(process)

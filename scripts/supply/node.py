@@ -32,7 +32,7 @@ PROGRAMS = {
 }
 
 
-def part(
+def node_part(
     catalogue: Catalogue, images: Mapping[str, Part], base: Part | None, made: Mapping[str, Part]
 ) -> Part:
     """Return the part with the node image: on `base`, a published node, or from source's parts."""
@@ -53,7 +53,9 @@ def part(
                 become_kind_node(bench, name, catalogue, made)
             copy_in(bench, name, lab_files())
             bench.run("docker", "exec", name, "sh", "/lab/complete.sh")
-            import_images(bench, name, [bench.of(image) / image_parts.TAR for image in images.values()])
+            import_images(
+                bench, name, [bench.of(image) / image_parts.TAR for image in images.values()]
+            )
             commit(bench, name, node_ref(part), part.key)
 
     part = Part(

@@ -39,16 +39,16 @@ def plan(catalogue: Catalogue) -> Plan:
         image_parts[short] = part
 
     in_node = {s: p for s, p in image_parts.items() if catalogue.images[s].in_node}
-    node_part = node.part(catalogue, in_node, base, {})
+    whole = node.node_part(catalogue, in_node, base, {})
     everything = [slim, base, *tools.values(), *image_parts.values()]
     return Plan(
         made_by="pull",
-        parts=(*source.in_order(everything), node_part),
+        parts=(*source.in_order(everything), whole),
         tools={name: (part, name) for name, part in tools.items()},
         images={names[s]: (part, images.TAR) for s, part in image_parts.items()},
         names=names,
-        node=node_part,
-        node_ref=node.node_ref(node_part),
+        node=whole,
+        node_ref=node.node_ref(whole),
     )
 
 

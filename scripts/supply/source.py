@@ -38,22 +38,20 @@ def plan(catalogue: Catalogue) -> Plan:
         for short, image in catalogue.images.items()
         if image.with_node or image.in_node
     }
-    node_part = node.part(catalogue, in_node, None, made)
+    whole = node.node_part(catalogue, in_node, None, made)
     parts = in_order([*made.values(), *image_parts.values()])
     return Plan(
         made_by="source",
-        parts=(*parts, node_part),
-        tools={
-            name: (made[tool.source], name) for name, tool in catalogue.tools.items()
-        },
+        parts=(*parts, whole),
+        tools={name: (made[tool.source], name) for name, tool in catalogue.tools.items()},
         images={
             names[short]: (part, images.TAR)
             for short, part in image_parts.items()
             if not catalogue.images[short].with_node
         },
         names=names,
-        node=node_part,
-        node_ref=node.node_ref(node_part),
+        node=whole,
+        node_ref=node.node_ref(whole),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import urllib.error
 import urllib.request
@@ -37,13 +36,16 @@ def way() -> Way:
             )
         return cast(Way, forced)
     cache = Cache()
-    if os.environ.get("LAB_BUNDLE") or installed(cache.root) is not None:
+    if os.environ.get("LAB_BUNDLE"):
         return "bundle"
     # What is whole in the cache is used, whatever the network does today.
-    for name in ("pull", "source"):
-        found = plan_of(cast(Way, name))
-        if all(cache.find(part) for part in found.finals):
-            return cast(Way, name)
+    unpacked = installed(cache.root)
+    made: tuple[Way, Way] = ("pull", "source")
+    for name in made:
+        plan = plan_of(name)
+        if all(cache.find(part) for part in plan.finals):
+            from_bundle = unpacked is not None and unpacked.recipes == plan.digest
+            return "bundle" if from_bundle else name
     return "pull" if registries_answer() else "source"
 
 
@@ -96,7 +98,7 @@ def all_answer(addresses: list[str]) -> bool:
             urllib.request.urlopen(address, timeout=PROBE_SECONDS).close()
         except urllib.error.HTTPError:
             pass  # "log in first" is an answer
-        except (OSError, socket.timeout):
+        except OSError:
             return
         answered.add(address)
 
