@@ -2,46 +2,21 @@
 
     python3 scripts/bootstrap.py [--dev] [command …]
 
-It is what a Makefile target runs first, so it needs nothing but Python's standard library. What
-goes into .venv is pinned and hashed (requirements.txt; with --dev requirements-dev.txt too). A
-stamp, written last, says from what it was made: without it the making was interrupted. Every file
-that was installed is looked for each time (0.3 s), so that a damaged .venv is made anew. With
-BUNDLE=file in the environment the packages come from that file, and the network is not used.
-
-The syntax is kept to what Python 3.7 reads, so that an old one is told what is missing.
+It is what every target of the Makefile runs first. Its syntax is kept to what Python 3.7 reads,
+so that an old Python is told what is missing; scripts/environment.py does the work.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import fcntl
-import hashlib
-import importlib.util
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Iterator
 
 PROJECT = Path(__file__).resolve().parents[1]
-VENV = PROJECT / ".venv"
-STAMP = VENV / "gitops-hackfest.json"
-LOG = PROJECT / ".lab" / "bootstrap.log"
 NEEDED = (3, 11)
 NEWEST = (3, 14)
-RUNTIME, DEV = "requirements.txt", "requirements-dev.txt"
-
-
-class BootstrapError(Exception):
-    """What was found, what was expected, what to do: as labs.errors has it, before it is there."""
-
-    def __init__(self, found: str, expected: str, todo: str) -> None:
-        super().__init__(f"\nfound:    {found}\nexpected: {expected}\nnext:     {todo}")
 
 
 def main(arguments: list[str]) -> None:
@@ -50,22 +25,27 @@ def main(arguments: list[str]) -> None:
     command = arguments[1:] if dev else arguments
     try:
         use_new_python()
-        with lock():
-            ensure_venv([RUNTIME, DEV] if dev else [RUNTIME])
-    except BootstrapError as error:
-        sys.exit(str(error))
+        sys.path.insert(0, str(PROJECT))
+        from labs.errors import LabError
+        from scripts import environment
+
+        try:
+            with environment.lock():
+                environment.ensure_venv(dev)
+        except LabError as error:
+            sys.exit(f"\n{error}")
     except KeyboardInterrupt:
         sys.exit("\nstopped; run the same command again, it goes on from here")
     if command:
-        environment = dict(os.environ, VIRTUAL_ENV=str(VENV))
-        environment["PATH"] = os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", "")])
-        environment.pop("PYTHONHOME", None)
-        sys.stdout.flush()
-        os.execvpe(command[0], command, environment)
+        variables = dict(os.environ, VIRTUAL_ENV=str(PROJECT / ".venv"))
+        path = [str(PROJECT / ".venv" / "bin"), os.environ.get("PATH", "")]
+        variables["PATH"] = os.pathsep.join(path)
+        variables.pop("PYTHONHOME", None)
+        os.execvpe(command[0], command, variables)
 
 
 def use_new_python() -> None:
-    """Start again with a newer Python if this one is too old. Raises BootstrapError: none is."""
+    """Start again with a newer Python if this one is too old. Ends with a message if none is."""
     if sys.version_info >= NEEDED:
         return
     for minor in range(NEWEST[1], NEEDED[1] - 1, -1):
@@ -74,226 +54,12 @@ def use_new_python() -> None:
         if newer and subprocess.run([newer, "-c", ""], stderr=subprocess.DEVNULL).returncode == 0:
             os.execv(newer, [newer, *sys.argv])
     found = ".".join(str(number) for number in sys.version_info[:3])
-    raise BootstrapError(
-        f"Python {found} ({sys.executable})",
-        f"Python {NEEDED[0]}.{NEEDED[1]} or newer",
-        "install one (Debian 12, Ubuntu 24.04 and `brew install python` have it), or name it: "
-        "make PYTHON=/path/to/python3 …",
+    sys.exit(
+        f"\nfound:    Python {found} ({sys.executable})\n"
+        f"expected: Python {NEEDED[0]}.{NEEDED[1]} or newer\n"
+        "next:     install one (Debian 12, Ubuntu 24.04 and `brew install python` have it), "
+        "or name it: make PYTHON=/path/to/python3 …"
     )
-
-
-@contextlib.contextmanager
-def lock() -> Iterator[None]:
-    """Two commands at once: the second waits while the first makes .venv.
-
-    Handed on to pip as well: after this process was killed, nobody deletes what pip still writes.
-    """
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    with (LOG.parent / "bootstrap.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        os.set_inheritable(file.fileno(), True)
-        yield
-
-
-def ensure_venv(requirements: list[str]) -> None:
-    """Make .venv from the requirements, or bring it up to them, or leave it alone if it is."""
-    wanted = {name: digest(PROJECT / name) for name in requirements}
-    base = {"python": python_of_base(), "project": str(PROJECT)}
-    stamp = read_stamp()
-    reason = why_anew(stamp, base)
-    if not reason and all(stamp.get(name) == value for name, value in wanted.items()):
-        return
-    start = time.monotonic()
-    wheels = bundle_wheels()
-    if reason:
-        say(f"Making .venv ({reason})")
-        make_empty(wheels)
-        stamp = base
-    else:
-        STAMP.unlink()  # if this is interrupted, .venv is made anew
-    for name, value in wanted.items():
-        if stamp.get(name) != value:
-            install(name, wheels)
-            stamp[name] = value
-    run_pip(["install", "--no-deps", "--no-build-isolation", "--no-index", "--editable", "."])
-    temporary = STAMP.with_suffix(".tmp")
-    temporary.write_text(json.dumps(stamp, indent=2) + "\n")
-    temporary.replace(STAMP)
-    say(f".venv is ready ({time.monotonic() - start:.0f} s)")
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def python_of_base() -> str:
-    """Name the Python that .venv is made with: run from .venv itself, that is its base."""
-    home = Path(getattr(sys, "_base_executable", None) or sys.executable)
-    return f"{sys.version_info[0]}.{sys.version_info[1]} {home.resolve()}"
-
-
-def read_stamp() -> dict[str, str]:
-    """Return what .venv was made from, {} if it was never finished."""
-    try:
-        stamp = json.loads(STAMP.read_text())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return {}
-    return dict(stamp) if isinstance(stamp, dict) else {}
-
-
-def why_anew(stamp: dict[str, str], base: dict[str, str]) -> str:
-    """Return why .venv has to be made from nothing; "" where it has not."""
-    if not VENV.exists():
-        return "there is none"
-    if not stamp:
-        return "the making of this one was interrupted"
-    for key, value in base.items():
-        if stamp.get(key) != value:
-            return f"this one is of another {key}: {stamp.get(key)}"
-    missing = first_missing()
-    return f"{missing} is missing or damaged" if missing else ""
-
-
-def first_missing() -> str:
-    """Return the first installed file that is gone or has another size, "" if all are there."""
-    if not (VENV / "bin" / "python").exists():
-        return "its Python"
-    for record in VENV.glob("lib/python*/site-packages/*.dist-info/RECORD"):
-        site = record.parents[1]
-        with record.open(newline="") as file:
-            for name, _, size in csv.reader(file):
-                try:
-                    found = os.stat(os.path.join(site, name)).st_size  # noqa: PTH116, PTH118 - speed
-                except OSError:
-                    if name.endswith(".pyc"):  # Python writes it again
-                        continue
-                    return name
-                if size and found != int(size):
-                    return name
-    return ""
-
-
-def make_empty(wheels: Path | None) -> None:
-    """Make .venv anew, with pip in it. Raises BootstrapError where this Python cannot."""
-    if VENV.is_symlink() or VENV.is_file():
-        VENV.unlink()
-    elif VENV.exists():
-        shutil.rmtree(VENV)
-    if wheels is None and importlib.util.find_spec("ensurepip") is None:
-        install_ensurepip()
-    # From a bundle pip comes as a wheel, which runs without being installed.
-    options = ["--without-pip"] if wheels else []
-    python = getattr(sys, "_base_executable", None) or sys.executable
-    logged([python, "-m", "venv", *options, str(VENV)], "make an environment")
-
-
-def install_ensurepip() -> None:
-    """Debian has it as a package of its own: install it as root, else say which."""
-    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-    apt = shutil.which("apt-get")
-    if apt is None or os.geteuid() != 0:
-        raise BootstrapError(
-            f"{sys.executable} has no ensurepip",
-            "a Python that can make environments (`python3 -m venv`)",
-            f"sudo apt-get install {package}" if apt else "install Python's package `venv`",
-        )
-    say(f"Installing {package}")
-    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    logged([apt, "update"], "read the list of packages", environment)
-    command = [apt, "install", "--yes", "--no-install-recommends", package]
-    logged(command, f"install {package}", environment)
-
-
-def bundle_wheels() -> Path | None:
-    """Return the folder of the bundle's Python packages; None where BUNDLE names no file."""
-    name = os.environ.get("BUNDLE")
-    if not name:
-        return None
-    sys.path.insert(0, str(PROJECT))
-    from labs.errors import LabError
-    from scripts.supply import bundle
-
-    try:
-        return Path(bundle.unpack(Path(name).expanduser().resolve(), say=say)) / "wheels"
-    except LabError as error:
-        raise BootstrapError(error.found, error.expected, error.todo) from error
-
-
-def install(requirements: str, wheels: Path | None) -> None:
-    """Install what a requirements file pins; each file's hash is checked by pip."""
-    total = len(re.findall(r"^[\w.-]+==", (PROJECT / requirements).read_text(), re.M))
-    words = ["install", "--require-hashes", "--only-binary=:all:", "--requirement", requirements]
-    # Python compiles what it imports; compiling all of it now takes 15 s more.
-    words.append("--no-compile")
-    if wheels:
-        words += ["--no-index", "--find-links", str(wheels)]
-    run_pip(words, f"Python packages of {requirements}", total, wheels)
-
-
-def run_pip(words: list[str], title: str = "", total: int = 0, wheels: Path | None = None) -> None:
-    """Run .venv's pip (from a bundle: the bundle's), counting on the screen what it has got."""
-    python = str(VENV / "bin" / "python")
-    pip = [python, "-m", "pip"]
-    if wheels:
-        [wheel] = sorted(wheels.glob("pip-*.whl"))
-        pip = [python, str(wheel / "pip")]
-    options = ["--no-input", "--disable-pip-version-check", "--progress-bar=off"]
-    logged([*pip, *words, *options], title or "install the project", None, title, total)
-
-
-def logged(
-    command: list[str],
-    what: str,
-    environment: dict[str, str] | None = None,
-    title: str = "",
-    total: int = 0,
-) -> None:
-    """Run a command, its output in LOG. Raises BootstrapError with the last lines if it fails."""
-    lines = []
-    with LOG.open("a") as log:
-        log.write(f"\n$ {' '.join(command)}\n")
-        process = subprocess.Popen(
-            command,
-            cwd=str(PROJECT),
-            env=environment,
-            close_fds=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            universal_newlines=True,
-        )
-        assert process.stdout is not None
-        seen = 0
-        for line in process.stdout:
-            log.write(line)
-            lines.append(line)
-            if title and line.startswith(("Collecting ", "Requirement already")):
-                seen += 1
-                progress(f"{title}: {min(seen, total)} of {total}")
-            elif title and line.startswith("Installing collected"):
-                progress(f"{title}: unpacking {total}")
-        code = process.wait()
-    if title:
-        progress("")
-    if code:
-        raise BootstrapError(
-            f"could not {what}: `{' '.join(command)}` ended with {code}\n"
-            + "".join(f"    {line}" for line in lines[-15:]).rstrip(),
-            "exit code 0",
-            f"mend what the lines above name, then run this again; the whole log: {LOG}",
-        )
-
-
-def progress(text: str) -> None:
-    """Show how far it is, on one line of a terminal; elsewhere it would only fill a log."""
-    if sys.stdout.isatty():
-        print(f"\r\033[K{text}", end="", flush=True)
-
-
-def say(text: str) -> None:
-    """Print a line at once, also into a pipe."""
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ def main() -> int:
         )
     if check.main():
         return 1
-    shutil.rmtree(OUTPUT, ignore_errors=True)
+    if OUTPUT.exists():
+        shutil.rmtree(OUTPUT)
     OUTPUT.mkdir(parents=True)
     environment["LAB_TEST_OUTPUT"] = str(OUTPUT)
     lab = Instance.current()
