@@ -138,14 +138,17 @@ def view_named(name: str) -> View:
 def table() -> str:
     """Return the labs as a Markdown table, as the README shows it."""
     rows = [
-        f"| {lab.number:02d} | {lab.title} | {lab.minutes} | "
-        f"{sum(not step.stretch for step in lab.steps)} | "
-        f"{sum(step.stretch for step in lab.steps)} |"
+        f"| {lab.number:02d} | [{lab.title}](notebooks/{lab.notebook}) | {lab.minutes} | "
+        f"{_steps(lab)} | {lab.changes} |"
         for lab in LABS
     ]
-    return "\n".join(
-        ["| | Lab | Minutes | Core steps | Stretch steps |", "|---|---|---|---|---|", *rows]
-    )
+    return "\n".join(["| | Lab | Minutes | Steps | It changes |", "|---|---|---|---|---|", *rows])
+
+
+def _steps(lab: Lab) -> str:
+    stretch = sum(step.stretch for step in lab.steps)
+    core = len(lab.steps) - stretch
+    return f"{core} and {stretch} stretch" if stretch else f"{core}"
 
 
 def _unknown(what: str, name: str, known: list[str]) -> LabError:

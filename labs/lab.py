@@ -56,8 +56,7 @@ def start(name: str | int, timeout: float = _patience) -> None:
     core = sum(not step.stretch for step in lab.steps)
     stretch = len(lab.steps) - core
     lines = [
-        f"### {lab.heading}",
-        f"About {lab.minutes} minutes · {_count(core, 'core step')}"
+        f"**{lab.heading}** · about {lab.minutes} minutes · {_count(core, 'core step')}"
         + (f" · {_count(stretch, 'stretch step')}" if stretch else ""),
         f"**It changes** {lab.changes}.",
         _waits(instance, lab),

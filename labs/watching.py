@@ -19,7 +19,7 @@ BUILD_SECONDS = 3600.0
 _watches: dict[str, threading.Event] = {}
 
 
-def watch(name: str, seconds: float = 900) -> None:
+def watch(name: str, seconds: float = BUILD_SECONDS) -> None:
     """Show something as it changes, in place, without holding up the notebook."""
     view = catalogue.view_named(name)
     instance = Instance.current()
@@ -37,12 +37,12 @@ def watch(name: str, seconds: float = 900) -> None:
         except TimedOut:
             live.update("This view has ended. Run its cell again to go on watching.")
         except LabError as failed:  # a thread has no cell to fail: the view says it
-            live.update(str(failed))
+            live.update(f"{failed}\n\nRun the cell again to go on watching.")
 
     threading.Thread(target=follow_it, name=f"watch-{name}", daemon=True).start()
 
 
-def follow(name: str, seconds: float = 900) -> None:
+def follow(name: str, seconds: float = BUILD_SECONDS) -> None:
     """Show something as it changes, until it is done: `lab watch`. Raises TimedOut."""
     view = catalogue.view_named(name)
     instance = Instance.current()

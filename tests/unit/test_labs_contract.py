@@ -26,7 +26,8 @@ def _cells(path: Path) -> list[nbformat.NotebookNode]:
 def test_a_lab_has_a_notebook_and_a_module_of_the_same_name() -> None:
     assert NOTEBOOKS
     assert [path.name for path in NOTEBOOKS] == [lab.notebook for lab in catalogue.LABS]
-    modules = {path.stem for path in (PROJECT / "labs" / "exercises").glob("[a-z]*.py")}
+    folder = PROJECT / "labs" / "exercises"
+    modules = {path.stem for path in folder.glob("*.py") if "\nSTEPS" in path.read_text()}
     assert modules == {lab.module.rpartition(".")[2] for lab in catalogue.LABS}
     assert [lab.number for lab in catalogue.LABS] == list(range(len(catalogue.LABS)))
 
@@ -118,3 +119,9 @@ def test_a_diagram_is_told_in_words_too(path: Path) -> None:
             for diagram in cell.source.split("```mermaid")[1:]:
                 assert "accTitle:" in diagram.split("```")[0]
                 assert "accDescr:" in diagram.split("```")[0]
+
+
+def test_the_readme_shows_the_catalogue() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    block = readme.partition("<!-- labs:")[2].partition("-->")[2].partition("<!-- /labs -->")[0]
+    assert block.strip() == catalogue.table(), "put in what `lab labs` prints"
