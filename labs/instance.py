@@ -101,12 +101,17 @@ class Instance:
             wanted = ports.get(part, preferred)
             if part in ports and in_use_by_us(part):
                 continue
-            taken = {port for other, port in ports.items() if other != part}
+            taken = {port for other, port in ports.items() if other != part} | self._siblings()
             chosen = next_free_port(wanted, taken)
             if chosen != wanted:
                 say(f"port {wanted} is in use: {part} gets {chosen}")
             ports[part] = chosen
         write_json(self.root / "ports.json", ports)
+
+    def _siblings(self) -> set[int]:
+        """Ports that the other labs of this checkout have written down, running or not."""
+        files = [path for path in self.root.parent.glob("*/ports.json") if path.parent != self.root]
+        return {int(port) for path in files for port in json.loads(path.read_text()).values()}
 
     def _ports(self) -> dict[str, int]:
         path = self.root / "ports.json"

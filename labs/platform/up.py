@@ -35,7 +35,7 @@ def up(instance: Instance, steps: Steps) -> str:
             address = jupyter.ensure(instance, steps.say)
         steps.say(f"JupyterLab is up, lab 00 can be read meanwhile: {address}")
         with steps.step("Docker engine"):
-            machine.ensure(steps.say, "engine", debs=supply.debs())
+            machine.ensure(steps.say, "engine")
         with steps.step("Supply: Git server and registry"):
             supply.ensure("servers", say=steps.say)
         with steps.step("Network, Git server, registry"):

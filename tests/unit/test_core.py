@@ -105,8 +105,17 @@ def test_a_port_that_a_part_holds_is_kept(tmp_path: Path) -> None:
         ours.listen()
         port = ours.getsockname()[1]
         write_json(lab.root / "ports.json", {"git": port})
-        lab.reserve_ports(lambda part: part == "git", pytest.fail)
+        said: list[str] = []
+        lab.reserve_ports(lambda part: part == "git", said.append)
         assert lab.port("git") == port
+        assert not [line for line in said if "git" in line]
+
+
+def test_another_labs_ports_are_left_to_it(tmp_path: Path) -> None:
+    one, two = (Instance(name, tmp_path / name) for name in ("one", "two"))
+    for lab in (one, two):
+        lab.reserve_ports(lambda part: False, lambda line: None)
+    assert {one.port(p) for p in PREFERRED_PORTS}.isdisjoint(two.port(p) for p in PREFERRED_PORTS)
 
 
 def test_an_unknown_port_names_the_known_ones(tmp_path: Path) -> None:
