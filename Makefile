@@ -5,6 +5,9 @@
 PYTHON ?= python3
 NO_PYTHON = found:    no $(PYTHON)\nexpected: Python 3.11 or newer\nnext:     install it (Debian, Ubuntu: apt-get install python3), or name it: make PYTHON=/path/to/python3\n
 RUN = @command -v $(PYTHON) >/dev/null || { printf '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) scripts/bootstrap.py
+ifdef BUNDLE
+export LAB_BUNDLE := $(abspath $(BUNDLE))
+endif
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 

@@ -4,7 +4,7 @@ Runs before anything is installed, so it needs nothing but Python's standard lib
 into .venv is pinned and hashed (requirements.txt, for tests requirements-dev.txt too). A stamp,
 written last, says from what it was made: without it the making was interrupted. Every file that
 was installed is looked for each time (0.2 s), so that a damaged .venv is made anew. With
-BUNDLE=file in the environment the packages come from that file, and the network is not used.
+LAB_BUNDLE=file in the environment the packages come from that file, and the network is not used.
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ def install_ensurepip() -> None:
 
 
 def bundle_wheels() -> Path | None:
-    """Return the folder of the bundle's Python packages; None where BUNDLE names no file."""
-    name = os.environ.get("BUNDLE")
+    """Return the folder of the bundle's Python packages; None where LAB_BUNDLE names no file."""
+    name = os.environ.get("LAB_BUNDLE")
     if not name:
         return None
     from scripts.supply import bundle, cache

@@ -27,3 +27,26 @@ def cgroup_version(root: Path = Path("/sys/fs/cgroup")) -> int:
     if (root / "cgroup.controllers").exists():
         return 2
     return 1 if (root / "memory").exists() else 0
+
+
+def cgroup_controllers(
+    root: Path = Path("/sys/fs/cgroup"), table: Path = Path("/proc/cgroups")
+) -> set[str]:
+    """Return the names of the controllers that are switched on; none where there is no Linux."""
+    unified = root / "cgroup.controllers"
+    if unified.exists():
+        return set(unified.read_text().split())
+    if not table.exists():
+        return set()
+    rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
+    return {row[0] for row in rows if row[3] == "1"}
+
+
+def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """Return the bytes that programs can still get, None where the system does not say."""
+    if not meminfo.exists():
+        return None
+    for line in meminfo.read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None

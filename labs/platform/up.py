@@ -28,7 +28,7 @@ def up(instance: Instance, steps: Steps) -> str:
     with exclusive(instance):
         instance.logs.mkdir(parents=True, exist_ok=True)
         with steps.step("Ports"):
-            instance.reserve_ports(lambda part: _holds_port(instance, part), steps.say)
+            instance.reserve_ports(lambda part: holds_port(instance, part), steps.say)
         # JupyterLab first: lab 00 can be read while the rest is still being built.
         with steps.step("JupyterLab and notebooks"):
             workspace.ensure_notebooks(instance, steps.say)
@@ -101,7 +101,8 @@ def exclusive(instance: Instance) -> Iterator[None]:
         ) from held
 
 
-def _holds_port(instance: Instance, part: str) -> bool:
+def holds_port(instance: Instance, part: str) -> bool:
+    """Return whether the port written down for a part is held by this lab's own."""
     if part == "jupyter":
         return jupyter.running(instance)
     if not docker.engine_answers():
