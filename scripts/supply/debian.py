@@ -77,7 +77,8 @@ def certificates(tar: Path) -> bytes:
 def file_from(tar: Path, name: str, target: Path) -> None:
     """Write one file of a root to `target`."""
     with tarfile.open(tar) as root:
-        member = root.extractfile(f"./{name}")
+        found = {member.name: member for member in root}
+        member = root.extractfile(found[f"./{name}"]) if f"./{name}" in found else None
         if member is None:
             raise ValueError(f"{tar} has no file {name}")
         with target.open("wb") as handle:

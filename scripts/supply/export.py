@@ -16,8 +16,6 @@ from scripts.supply.catalogue import PROJECT, Catalogue
 from scripts.supply.maker import Maker
 from scripts.supply.parts import Plan
 
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
-
 
 def write(
     path: Path, plan: Plan, catalogue: Catalogue, cache: Cache, say: Callable[[str], None]
@@ -50,16 +48,13 @@ def write(
 
 
 def wheels(folder: Path, catalogue: Catalogue) -> None:
-    """Download the Python packages of the project for this platform, with pinned hashes."""
-    for name in REQUIREMENTS:
-        requirements = PROJECT / name
-        if requirements.exists():
-            run(
-                *(sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes"),
-                *("--no-deps", "-r", requirements, "-d", folder),
-                timeout=1800,
-                todo="check the network; the wheels are part of a bundle",
-            )
+    """Download the Python packages that the lab runs on, for this platform, hashes checked."""
+    run(
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"),
+        *("--only-binary=:all:", "-r", PROJECT / "requirements.txt", "-d", folder),
+        timeout=1800,
+        todo="check the network; the wheels are part of a bundle",
+    )
 
 
 def debs(folder: Path, catalogue: Catalogue) -> None:
@@ -78,7 +73,7 @@ def debs(folder: Path, catalogue: Catalogue) -> None:
         *("apt-get", "install", "--yes", "--download-only", "--no-install-recommends"),
         *("-o", f"Dir::State::status={state / 'status'}", "-o", f"Dir::Cache::archives={folder}"),
         *("-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1"),
-        *catalogue.engine_packages,
+        *engine_packages(catalogue),
         timeout=1800,
         todo="run `apt-get update`, then this again; the engine's packages are part of a bundle",
     )
@@ -88,3 +83,9 @@ def debs(folder: Path, catalogue: Catalogue) -> None:
         priority = run("dpkg-deb", "--field", deb, "Priority").strip()
         if priority == "required":
             deb.unlink()
+
+
+def engine_packages(catalogue: Catalogue) -> list[str]:
+    """Return the engine's packages; from Debian 13 on the command `docker` is one of its own."""
+    known = run("apt-cache", "search", "--names-only", "^docker-cli$").strip()
+    return [*catalogue.engine_packages, *(["docker-cli"] if known else [])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from labs.errors import LabError
 from scripts.supply import archive, debian, engine, golang
 from scripts.supply.archive import Config, Content
 from scripts.supply.catalogue import PROJECT, Catalogue, Image
@@ -94,6 +95,7 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
     docker-archive of Debian's published slim image.
     """
     folder = PROJECT / image.own
+    content = tree_digest(folder, skip=NOT_IN_IMAGES)
 
     def make(bench: Workshop) -> None:
         if base_is_root:
@@ -108,7 +110,7 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         arguments = {
             "BASE": base_ref,
             "VERSION": image.version or part.digest[:12],
-            "REVISION": tree_digest(folder, skip=NOT_IN_IMAGES)[:12],
+            "REVISION": content[:12],
             "CREATED": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
@@ -117,6 +119,12 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         if base_is_root:
             options.append("--network=none")
         bench.run("docker", "build", *options, f"--tag={ref}", folder)
+        if tree_digest(folder, skip=NOT_IN_IMAGES) != content:
+            raise LabError(
+                f"{folder} was changed while the image was built from it",
+                expected="the files that the image's name stands for",
+                todo="run the command again",
+            )
         bench.say(f"save {ref}")
         bench.run("docker", "save", "--output", bench.folder / TAR, ref)
 
@@ -126,7 +134,7 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         does=f"build the image {image.short}",
         recipe={
             "image": image.recipe,
-            "folder": tree_digest(folder, skip=NOT_IN_IMAGES),
+            "folder": content,
             "hermetic": base_is_root,
         },
         make=make,

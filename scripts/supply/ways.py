@@ -36,7 +36,7 @@ def way() -> Way:
             )
         return cast(Way, forced)
     cache = Cache()
-    if os.environ.get("LAB_BUNDLE"):
+    if bundle_file():
         return "bundle"
     # What is whole in the cache is used, whatever the network does today.
     unpacked = installed(cache.root)
@@ -60,10 +60,16 @@ def plan_of(chosen: Way) -> Plan:
     return from_bundle(Cache().root)
 
 
+def bundle_file() -> Path | None:
+    """Return the bundle that LAB_BUNDLE (or `make up BUNDLE=…`) names, if any."""
+    name = os.environ.get("LAB_BUNDLE") or os.environ.get("BUNDLE")
+    return Path(name).expanduser().resolve() if name else None
+
+
 def from_bundle(root: Path) -> Plan:
     """Return the plan by which the bundle's parts were made, after unpacking it if need be."""
-    chosen = os.environ.get("LAB_BUNDLE")
-    bundle = Bundle.read(Path(chosen)) if chosen else installed(root)
+    chosen = bundle_file()
+    bundle = Bundle.read(chosen) if chosen else installed(root)
     if bundle is None:
         raise LabError(
             "LAB_SUPPLY=bundle, and no bundle is known",
