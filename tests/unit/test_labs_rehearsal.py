@@ -131,10 +131,9 @@ def test_a_second_run_that_needs_the_first_state_fails(tmp_path: Path) -> None:
 
 
 def test_a_segment_that_needs_another_segment_fails_restarted(tmp_path: Path) -> None:
-    cells = [*_cells()[:-1], _code("print(answer)")]
-    _rehearse(tmp_path, cells)
+    form = _form(tmp_path, [*_cells()[:4], _code("print(answer)")], STEPS[:1])
     with pytest.raises(Defect, match="NameError"):
-        rehearsal.restarted(_form(tmp_path, cells), tmp_path / "kept", cwd=tmp_path, timeout=30)
+        rehearsal.restarted(form, tmp_path / "kept", cwd=tmp_path, timeout=30)
 
 
 def test_run_all_stops_at_the_first_check_that_is_not_done(tmp_path: Path) -> None:
