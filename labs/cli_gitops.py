@@ -11,9 +11,11 @@ from labs.instance import Instance
 app = typer.Typer()
 instance_app = typer.Typer(help="The cluster by the name you gave it, and its agents.")
 keys_app = typer.Typer(help="The kubeconfig: the key to your cluster.", no_args_is_help=True)
+repo_app = typer.Typer(help="Repositories on the lab's Git server.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure the lab.", no_args_is_help=True)
 app.add_typer(instance_app, name="instance")
 app.add_typer(keys_app, name="keys")
+app.add_typer(repo_app, name="repo")
 app.add_typer(bench_app, name="bench")
 
 
@@ -92,3 +94,23 @@ def bench_sync(
 
     done = bench.pushes(Instance.current(), runs, print)
     print(f"\n{bench.table(Instance.current(), done)}")
+
+
+@repo_app.command("create")
+def repo_create(
+    name: Annotated[str, typer.Argument(help="What it is called, such as `team`.")],
+) -> None:
+    """Make an empty repository on the lab's Git server, unless it is there."""
+    from labs.platform import git_server
+
+    git_server.create_repo(Instance.current(), name)
+    print(f"you push to     {git_server.url(Instance.current(), name)}")
+    print(f"Flux reads from {git_server.inner_url(name)}")
+
+
+@repo_app.command("url")
+def repo_url(name: str) -> None:
+    """Print a repository's address, to clone and to push."""
+    from labs.platform import git_server
+
+    print(git_server.url(Instance.current(), name))

@@ -10,8 +10,9 @@ from typing import Any
 
 from labs import catalogue, readiness, show
 from labs.errors import LabError
+from labs.gitops.verbs import render, sync
 from labs.instance import Instance
-from labs.platform import kubernetes
+from labs.platform import keys, kubernetes
 from labs.progress import Progress
 from labs.shell import visible
 from labs.solve import solve
@@ -27,9 +28,11 @@ __all__ = [
     "labs",
     "predict",
     "progress",
+    "render",
     "sh",
     "solve",
     "start",
+    "sync",
     "wait",
     "watch",
 ]
@@ -51,6 +54,8 @@ def start(name: str | int, timeout: float = _patience) -> None:
         )
     _patience = float(timeout)
     instance = Instance.current()
+    if keys.put_back(instance):  # lab 03 hides it, and a reader may have left in between
+        show.line("The kubeconfig was still hidden: it is back in its place.")
     state = Progress(instance)
     again = state.started(lab.name)
     core = sum(not step.stretch for step in lab.steps)

@@ -1,4 +1,4 @@
-"""Measures the way of a commit, again and again, with the conditions that the numbers hold under."""
+"""Measures the way of a commit again and again, and names the conditions of its numbers."""
 
 from __future__ import annotations
 
@@ -57,11 +57,14 @@ def pushes(instance: Instance, runs: int, say: Callable[[str], None]) -> list[Ru
 def table(instance: Instance, runs: list[Run]) -> str:
     """Return medians and spread in seconds as a Markdown table, above it the conditions."""
     repository = flux.source(kubernetes.api(instance)) or {"spec": {"interval": "?"}}
-    lines = [
+    conditions = (
         f"{len(runs)} pushes, spread evenly over the poll's {repository['spec']['interval']}; "
         f"looked at every {sync.LOOK_SECONDS} s; one new greeting each, two pods; "
         f"Kubernetes {kubernetes.api(instance).version()}, {os.cpu_count()} cores, "
-        f"{platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        f"{platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}"
+    )
+    lines = [
+        conditions,
         "",
         "| seconds from push to | median | smallest | largest |",
         "|---|---|---|---|",

@@ -7,12 +7,12 @@ overwritten. Writers of one branch race: who loses fetches, makes the change ane
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import git
 from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
@@ -21,7 +21,12 @@ from labs.gitops.commits import FORMAT, Commit, Identity, Message, Written, pars
 from labs.gitops.draft import Draft, scratch_index
 from labs.gitops.git_words import CloneNotClean, PushRefused, explained, last_line, lost_race
 from labs.instance import Instance
+from labs.platform.loopback import DIRECT
 from labs.run import run
+
+# Where there is no git yet, importing must not fail: `make up` says what is missing.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+import git
 
 BRANCH = "main"
 REMOTE = "origin"
@@ -30,7 +35,7 @@ ATTEMPTS = 50
 """How often a lost race is run again; each attempt begins with what the winner pushed."""
 NETWORK_SECONDS = 60
 LOCK_SECONDS = 60
-ENVIRONMENT = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
+ENVIRONMENT = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", **DIRECT}
 
 
 class ConfigRepo:
@@ -95,6 +100,17 @@ class ConfigRepo:
         """Return a file as a commit has it. Raises LabError where it has no such file."""
         return Draft(self._repo.git, self.commit(revision).sha).read(path)
 
+    def text(self, path: str, revision: str = "HEAD") -> str:
+        """Return a file as a commit has it, or '' where it has no such file."""
+        try:
+            return str(self._repo.git.show(f"{revision}:{path}", strip_newline_in_stdout=False))
+        except git.GitCommandError:
+            return ""
+
+    def files(self, revision: str = "HEAD") -> list[str]:
+        """Return the paths of a commit's files."""
+        return Draft(self._repo.git, self.commit(revision).sha).files()
+
     def diff(self, earlier: str, later: str, path: str = "") -> str:
         """Return the difference between two commits as `git diff` shows it."""
         return str(self._repo.git.diff(earlier, later, *(["--", path] if path else [])))
@@ -118,19 +134,25 @@ class ConfigRepo:
         return self.commit(UPSTREAM)
 
     def pushed_at(self, sha: str) -> float | None:
-        """Return when this clone's push made `sha` the newest, in Unix seconds; None if it did not.
+        """Return when this clone's push made `sha` the newest, in Unix seconds, or None."""
+        return self.pushes().get(sha)
+
+    def pushes(self) -> dict[str, float]:
+        """Return the commits that this clone pushed as the newest, and when, in Unix seconds.
 
         Git writes its record of the server's branch right after the push: the time of the file
         is exact, an older entry of the record has whole seconds.
         """
         record = Path(self._repo.git_dir) / "logs" / "refs" / "remotes" / REMOTE / BRANCH
         entries = record.read_text().splitlines() if record.exists() else []
+        found: dict[str, float] = {}
         for age, entry in enumerate(reversed(entries)):
             head, _, reason = entry.partition("\t")
             words = head.split()
-            if words[1] == sha and reason.startswith("update by push"):
-                return record.stat().st_mtime if age == 0 else float(words[-2])
-        return None
+            if reason.startswith("update by push"):
+                exact = record.stat().st_mtime if age == 0 else float(words[-2])
+                found.setdefault(words[1], exact)
+        return found
 
     # The cluster as a function of the repository
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 from labs.instance import Instance
+from labs.platform.loopback import fetch
 from labs.wait import NotYet
 
 ANSWER_SECONDS = 2.0
@@ -21,9 +20,10 @@ def address(instance: Instance) -> str:
 def answer(instance: Instance) -> dict[str, Any]:
     """Return what the app says of itself: version, greeting, colour, pod. Raises NotYet."""
     where = f"{address(instance)}api"
+    found = fetch(where, timeout=ANSWER_SECONDS)
+    if found.status != 200:
+        raise NotYet(f"{where} answers {found.status}")
     try:
-        with urllib.request.urlopen(where, timeout=ANSWER_SECONDS) as reply:
-            return dict(json.load(reply))
-    except (OSError, ValueError) as nothing:
-        reason = getattr(nothing, "reason", nothing)
-        raise NotYet(f"{where} gives no answer ({reason})") from nothing
+        return dict(json.loads(found.body))
+    except ValueError as other:
+        raise NotYet(f"{where} answers, and not as the app does") from other

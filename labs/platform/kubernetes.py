@@ -43,6 +43,12 @@ class Cluster:
 
     def __init__(self, kubeconfig: Path) -> None:
         if not kubeconfig.exists() or not kubeconfig.read_text().strip():
+            if kubeconfig.with_name("kubeconfig.hidden").exists():
+                raise ClusterUnreachable(
+                    "the kubeconfig is hidden away, as lab 03 does it",
+                    expected="the kubeconfig in its place, to look at the cluster",
+                    todo="`lab keys back`",
+                )
             raise ClusterUnreachable(
                 f"no kubeconfig at {kubeconfig}",
                 expected="a cluster that `make up` has made",

@@ -26,11 +26,17 @@ class Answer:
     body: bytes
 
 
-def fetch(url: str, headers: Mapping[str, str] | None = None, *, method: str = "GET") -> Answer:
-    """Return the answer to one request. Raises NotYet if there is none."""
+def fetch(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: str = "GET",
+    timeout: float = 30,
+) -> Answer:
+    """Return the answer to one request. Raises NotYet if there is none in `timeout` seconds."""
     request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
     try:
-        with _OPENER.open(request, timeout=30) as answer:
+        with _OPENER.open(request, timeout=timeout) as answer:
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as refusal:
         with refusal:
