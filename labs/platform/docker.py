@@ -137,15 +137,8 @@ def spec_digest(spec: ContainerSpec) -> str:
     An image built anew under the same name, or a network that was removed and made again, give
     another digest, so that the container is replaced.
     """
-    image = inspect("image", spec.image)
-    if image is None:
-        raise LabError(
-            f"the image {spec.image} is not in the Docker engine",
-            expected="an image that was pulled, loaded or built beforehand",
-            todo="run `make up`, which gets every image",
-        )
     network = inspect("network", spec.network)
-    parts = [asdict(spec), image["Id"], network["Id"] if network else ""]
+    parts = [asdict(spec), image_id(spec.image), network["Id"] if network else ""]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -183,6 +176,18 @@ def containers_of(instance: Instance) -> list[str]:
     return docker(*listing, *_selector(instance)).split() + [
         name for name in docker(*listing, node).split() if instance.network in networks_of(name)
     ]
+
+
+def image_id(ref: str) -> str:
+    """Return the digest of an image's configuration. Raises LabError if the engine has none."""
+    found = inspect("image", ref)
+    if found is None:
+        raise LabError(
+            f"the image {ref} is not in the Docker engine",
+            expected="an image that was pulled, loaded or built beforehand",
+            todo="run `make up`, which gets every image",
+        )
+    return str(found["Id"])
 
 
 def image_present(ref: str) -> bool:

@@ -81,7 +81,7 @@ def create_repo(instance: Instance, name: str, description: str = "") -> None:
         container, "git", "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", folder
     )
     text = description or f"The lab's {name} repository"
-    docker.exec_in(container, "tee", f"{folder}/description", stdin=text + "\n")
+    docker.exec_in(container, "tee", f"{folder}/description", stdin=text)
 
 
 def is_empty(instance: Instance, repo: str) -> bool:

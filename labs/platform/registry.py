@@ -64,6 +64,7 @@ def gate_spec(instance: Instance, image: str) -> docker.ContainerSpec:
         aliases=("registry",),
         volumes={docker.ensure_volume(instance, "registry"): "/srv/registry"},
         ports={5000: instance.port("registry")},
+        env={"PUBLIC_PORT": str(instance.port("registry"))},
         health=("healthy", "gate"),
         options=("--cap-drop=ALL",),
     )
@@ -77,7 +78,7 @@ def store_spec(instance: Instance, image: str, gate_image: str) -> docker.Contai
         network="none",
         volumes={docker.ensure_volume(instance, "registry"): "/srv/registry"},
         # The configuration comes with the gate's image: a new gate means a new registry.
-        env={"OTEL_TRACES_EXPORTER": "none", "GATE_IMAGE": gate_image},
+        env={"OTEL_TRACES_EXPORTER": "none", "GATE_IMAGE": docker.image_id(gate_image)},
         command=("/srv/registry/registry.yml",),
         user="1000:1000",
         options=("--cap-drop=ALL",),

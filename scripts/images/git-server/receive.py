@@ -77,6 +77,12 @@ def holds(*words: str) -> bool:
 
 def judge(updates: Iterable[Update], user: str) -> None:
     """Raise Refused for the first thing in the push that is not allowed."""
+    if not user:
+        raise Refused(
+            "a push without a user",
+            "credentials of a user of this lab",
+            "push through the server's address, with the credentials of your clone",
+        )
     if user in READERS:
         raise Refused(
             f"a push with the credentials of {user!r}",
@@ -193,9 +199,6 @@ def tagger_of(tag: str) -> str:
 def main() -> int:
     """Read git's list of updates from stdin; return 0 if the push may go on."""
     user = os.environ.get("REMOTE_USER", "")
-    if not user:
-        print("found:    a push without a user", file=sys.stderr)
-        return 1
     updates = [Update(*line.split()) for line in sys.stdin]
     try:
         judge(updates, user)

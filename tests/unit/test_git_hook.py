@@ -1,0 +1,189 @@
+"""The Git server's hook, run by git itself on real repositories; only the network is left out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from labs.instance import PROJECT
+from labs.platform.credentials import DOMAIN, USERS, mail
+
+HOOK = PROJECT / "scripts/images/git-server/receive.py"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A clone in which somebody works, and the server that it pushes to."""
+
+    clone: Path
+    server: Path
+    user: str = "attendee"
+
+    def git(self, *words: str, check: bool = True, user: str = "") -> str:
+        """Return both streams of git in the clone."""
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "REMOTE_USER": user or self.user,
+        }
+        done = subprocess.run(
+            ["git", *words], cwd=self.clone, env=environment, capture_output=True, text=True
+        )
+        assert (done.returncode == 0) == check, f"git {words}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def commit(self, subject: str, *, as_user: str = "") -> str:
+        """Make a commit as somebody; return its id."""
+        who = as_user or self.user
+        (self.clone / "file").write_text(subject)
+        self.git("add", "file")
+        identity = ["-c", f"user.name={USERS.get(who, who)}", "-c", f"user.email={mail(who)}"]
+        self.git(*identity, "commit", "-m", subject)
+        return self.git("rev-parse", "HEAD").strip()
+
+    def refused(self, *words: str, user: str = "") -> str:
+        """Return what the server said when it refused a push, `remote: ` taken off."""
+        said = self.git("push", *words, check=False, user=user)
+        assert "pre-receive hook declined" in said
+        lines = [x.removeprefix("remote: ").rstrip() for x in said.splitlines() if "remote: " in x]
+        starts = [line[:9] for line in lines]
+        assert ("found:   " in starts, "expected:" in starts, "next:    " in starts) == (True,) * 3
+        return "\n".join(lines)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-receive").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HOOK}"\n')
+    (hooks / "pre-receive").chmod(0o755)
+    server, clone = tmp_path / "server.git", tmp_path / "clone"
+    clone.mkdir()
+    made = Desk(clone, server)
+    made.git("init", "-q", "--bare", "-b", "main", str(server))
+    made.git("-C", str(server), "config", "core.hooksPath", str(hooks))
+    made.git("init", "-q", "-b", "main")
+    made.git("config", "user.name", "Attendee")
+    made.git("config", "user.email", mail("attendee"))
+    made.git("remote", "add", "origin", str(server))
+    made.commit("first", as_user="instructor")
+    made.git("push", "origin", "main", user="instructor")
+    return made
+
+
+def test_what_adds_to_a_branch_is_taken_and_old_commits_of_others_do_not_matter(desk: Desk) -> None:
+    desk.commit("second")
+    desk.git("push", "origin", "main", "HEAD:refs/heads/other")
+
+
+def test_a_force_push_is_refused_and_says_what_it_would_take_away(desk: Desk) -> None:
+    desk.commit("second")
+    desk.commit("third")
+    desk.git("push", "origin", "main")
+    desk.git("reset", "-q", "--hard", "HEAD~2")
+    desk.commit("instead")
+    said = desk.refused("--force", "origin", "main")
+    assert "would take 2 commit(s) off 'main'" in said
+    assert "git revert" in said
+
+
+def test_nothing_is_deleted(desk: Desk) -> None:
+    desk.git("tag", "v1")
+    desk.git("push", "origin", "v1")
+    assert "deletion of the branch 'main'" in desk.refused("origin", ":main")
+    assert "deletion of the tag 'v1'" in desk.refused("origin", ":v1")
+
+
+def test_a_tag_does_not_move_and_bears_its_makers_name(desk: Desk) -> None:
+    desk.git("tag", "v1")
+    desk.git("push", "origin", "v1")
+    desk.commit("second")
+    desk.git("tag", "-f", "v1")
+    assert "the tag 'v1' moved" in desk.refused("--force", "origin", "v1")
+    desk.git("-c", f"user.email={mail('instructor')}", "tag", "-a", "-m", "x", "v2")
+    assert f"made by {mail('instructor')}" in desk.refused("origin", "v2")
+    desk.git("tag", "-f", "-a", "-m", "x", "v2")
+    desk.git("push", "origin", "v2")
+
+
+def test_other_refs_are_refused(desk: Desk) -> None:
+    assert "branches (refs/heads/…)" in desk.refused("origin", "main:refs/odd/x")
+
+
+def test_a_foreign_author_is_refused_and_the_remedy_works(desk: Desk) -> None:
+    desk.commit("mine")
+    forged = desk.commit("forged", as_user="instructor")
+    said = desk.refused("origin", "main")
+    assert "1 of 2 new commit(s) on 'main' of somebody else" in said
+    assert f"{forged[:8]} author {mail('instructor')} (forged)" in said
+    assert f"git config user.email {mail('attendee')}" in said
+    assert "`git commit --amend --reset-author --no-edit`" in said
+    desk.git("commit", "--amend", "--reset-author", "--no-edit")
+    desk.git("push", "origin", "main")
+
+
+def test_a_foreign_committer_is_refused_as_well(desk: Desk) -> None:
+    desk.commit("mine")
+    name = ["-c", f"user.email={mail('flux')}"]
+    desk.git(*name, "commit", "--amend", "--no-edit")
+    assert f"committer {mail('flux')}" in desk.refused("origin", "main")
+
+
+def test_several_foreign_commits_are_mended_by_the_rebase_that_is_named(desk: Desk) -> None:
+    for number in range(7):
+        desk.commit(f"forged {number}", as_user="instructor")
+    desk.commit("mine")
+    said = desk.refused("origin", "HEAD:refs/heads/topic")
+    assert "7 of 8 new commit(s)" in said
+    assert "and 2 more" in said
+    start = said.partition("git rebase ")[2].split(" ")[0]
+    desk.git("rebase", start, "--exec", "git commit --amend --reset-author --no-edit")
+    desk.git("push", "origin", "HEAD:refs/heads/topic")
+
+
+def test_ci_may_not_write(desk: Desk) -> None:
+    desk.commit("by CI", as_user="ci")
+    assert "CI builds images" in desk.refused("origin", "main", user="ci")
+
+
+def test_a_push_from_an_old_state_is_told_to_fetch(desk: Desk) -> None:
+    """Two pushes from one state: the second has passed the client's own check before the first."""
+    old = desk.git("rev-parse", "HEAD").strip()
+    new = desk.commit("second")
+    desk.git("push", "origin", "main")
+    done = subprocess.run(
+        [sys.executable, HOOK],
+        cwd=desk.server,
+        env={**os.environ, "REMOTE_USER": "attendee", "GIT_DIR": "."},
+        input=f"{old} {new} refs/heads/main\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "moved on the server while you pushed" in done.stderr
+    assert "`git pull --rebase`, then `git push` again" in done.stderr
+
+
+def test_without_a_user_nothing_is_taken(desk: Desk) -> None:
+    done = subprocess.run(
+        [sys.executable, HOOK],
+        cwd=desk.server,
+        env={key: value for key, value in os.environ.items() if key != "REMOTE_USER"},
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "a push without a user" in done.stderr
+
+
+def test_the_hook_and_the_lab_agree_on_addresses() -> None:
+    assert f'DOMAIN = "{DOMAIN}"' in HOOK.read_text()
