@@ -40,7 +40,7 @@ class Instance:
                 todo="choose another name, for example LAB_NAME=rehearsal",
             )
         home = os.environ.get("LAB_HOME")
-        return cls(name, (Path(home) if home else PROJECT / ".lab") / name)
+        return cls(name, (Path(home).absolute() if home else PROJECT / ".lab") / name)
 
     @property
     def kubeconfig(self) -> Path:

@@ -1,0 +1,37 @@
+"""Files that appear whole or not at all, whenever a command is interrupted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a file with these permissions; a reader sees the old one or the new one."""
+    temporary = _beside(path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.chmod(mode)
+    temporary.replace(path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a secret: its owner alone can read it, from the first byte on."""
+    write(path, text.encode(), mode=0o600)
+
+
+def link(path: Path, target: Path) -> None:
+    """Make `path` a symbolic link to `target`, whatever it was before."""
+    if path.is_symlink() and path.readlink() == target:
+        return
+    temporary = _beside(path)
+    temporary.symlink_to(target)
+    temporary.replace(path)
+
+
+def _beside(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    return temporary

@@ -1,0 +1,131 @@
+"""JupyterLab's settings for one lab, written where only this lab's server reads them.
+
+Nothing of the user's own Jupyter is read or changed: config, data, run time files, user settings
+and IPython's history are in the lab's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labs.instance import Instance, write_json
+from labs.platform import files
+
+FILES = Path(__file__).with_name("jupyter_files")
+START_PAGE = "/lab/tree/notebooks/00-welcome.ipynb"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A part of the lab whose pages open from JupyterLab's launcher, through JupyterLab's port.
+
+    The part is asked without the path's first word, and told of it in X-Forwarded-Context; one
+    that knows its place by its own settings (`whole_path`) is asked with it.
+    """
+
+    name: str
+    title: str
+    part: str
+    icon: str
+    whole_path: bool = False
+
+
+LINKS = (Link("git-pages", "Git pages", "git", "git-pages.svg"),)
+"""A part that has no port yet has no link yet."""
+
+
+def home(instance: Instance) -> Path:
+    """Return the folder of all that Jupyter keeps for this lab."""
+    return instance.root / "jupyter"
+
+
+def config_file(instance: Instance) -> Path:
+    """Return the file of the settings that the server reads at its start."""
+    return home(instance) / "config" / "jupyter_server_config.json"
+
+
+def directories(instance: Instance) -> dict[str, str]:
+    """Return the environment that keeps Jupyter's files in the lab's folder."""
+    root = home(instance)
+    return {
+        "JUPYTER_CONFIG_DIR": str(root / "config"),
+        "JUPYTER_DATA_DIR": str(root / "data"),
+        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+        "JUPYTER_PLATFORM_DIRS": "1",
+    }
+
+
+def token(instance: Instance) -> str:
+    """Return the lab's token: random, made once, readable by its owner alone."""
+    path = home(instance) / "token"
+    if not path.exists():
+        files.write_private(path, secrets.token_hex(24))
+    return path.read_text().strip()
+
+
+def write(instance: Instance) -> dict[str, Any]:
+    """Write all of JupyterLab's settings and return those that the server reads at its start."""
+    config = _server(instance)
+    files.write_private(config_file(instance), json.dumps(config, indent=2) + "\n")
+    folder = config_file(instance).parent / "labconfig"
+    page = json.loads((FILES / "page_config.json").read_text())
+    settings = json.loads((FILES / "settings.json").read_text())
+    write_json(folder / "page_config.json", page)
+    write_json(folder / "default_setting_overrides.json", settings)
+    return {"server": config, "page": page}
+
+
+def _server(instance: Instance) -> dict[str, Any]:
+    return {
+        "ServerApp": {
+            "ip": "127.0.0.1",
+            "port": instance.port("jupyter"),
+            "port_retries": 0,
+            "allow_remote_access": False,
+            "allow_root": os.geteuid() == 0,
+            "open_browser": False,
+            "root_dir": str(instance.work),
+            # Closing the page is enough; a button that ends the server puzzles who presses it.
+            "quit_button": False,
+            "terminado_settings": {
+                "shell_command": ["bash", "--rcfile", str(FILES / "bashrc"), "-i"]
+            },
+            "jpserver_extensions": {"jupyter_lsp": False},
+        },
+        "IdentityProvider": {"token": token(instance)},
+        "LabApp": {
+            "default_url": START_PAGE,
+            "news_url": None,
+            "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
+            "extension_manager": "readonly",
+        },
+        # Workflows are in `.github`, so hidden files may be opened and edited.
+        "ContentsManager": {"allow_hidden": True},
+        "KernelSpecManager": {"allowed_kernelspecs": ["python3"]},
+        "MappingKernelManager": {"kernel_info_timeout": 180},
+        "ServerProxy": {"servers": _links(instance)},
+    }
+
+
+def _links(instance: Instance) -> dict[str, dict[str, Any]]:
+    ports = instance.root / "ports.json"
+    known = json.loads(ports.read_text()) if ports.exists() else {}
+    return {
+        link.name: {
+            "port": known[link.part],
+            "absolute_url": link.whole_path,
+            "new_browser_tab": True,
+            "launcher_entry": {
+                "title": link.title,
+                "icon_path": str(FILES / link.icon),
+                "category": "The lab",
+            },
+        }
+        for link in LINKS
+        if link.part in known
+    }

@@ -1,0 +1,61 @@
+"""The terminal: kubectl, flux, git and lab at once, on this lab, with prompt and completion."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from labs.instance import Instance
+from tests.browser.jupyter_page import enter, open_lab, open_terminal
+
+
+def test_the_tools_answer(page: Page, address: str, instance: Instance, screenshots: Path) -> None:
+    open_lab(page, address)
+    text = open_terminal(page)
+    expect(text).to_contain_text(f"{instance.name} kind-{instance.name} work")
+    enter(page, "kubectl get nodes")
+    expect(text).to_contain_text(re.compile(rf"{instance.name}-control-plane\s+Ready"))
+    enter(page, "flux --version")
+    expect(text).to_contain_text(re.compile(r"flux version \d+\.\d+\.\d+"))
+    enter(page, "git -C config-repo log --oneline | cat")
+    expect(text).to_contain_text(re.compile(r"[0-9a-f]{7} \S+"))
+    enter(page, "lab status")
+    expect(text).to_contain_text(re.compile(r"JupyterLab\s+ok\s+running"))
+    page.screenshot(path=screenshots / "terminal.png")
+
+
+def test_the_prompt_shows_the_branch(page: Page, address: str, screenshots: Path) -> None:
+    open_lab(page, address)
+    text = open_terminal(page)
+    enter(page, "cd config-repo")
+    expect(text).to_contain_text("work/config-repo (main)")
+    enter(page, "false")
+    expect(text).to_contain_text("(main) [1]")
+    page.screenshot(path=screenshots / "prompt.png")
+
+
+def test_tab_completes_the_tools(page: Page, address: str) -> None:
+    open_lab(page, address)
+    text = open_terminal(page)
+    for typed, becomes in (
+        ("kubectl api-reso", "kubectl api-resources"),
+        ("flux recon", "flux reconcile"),
+        ("git -C config-repo stat", "git -C config-repo status"),
+        ("lab doc", "lab doctor"),
+    ):
+        enter(page, "clear")
+        page.keyboard.type(typed)
+        page.keyboard.press("Tab")
+        expect(text).to_contain_text(becomes)
+        page.keyboard.press("Control+c")
+
+
+def test_a_push_works_at_once(page: Page, address: str, instance: Instance) -> None:
+    open_lab(page, address)
+    text = open_terminal(page)
+    enter(page, "git -C app-repo commit --allow-empty --quiet -m 'Say hello' && echo commit ended")
+    expect(text).to_contain_text("\u00a0ended" if False else "commit ended")
+    enter(page, "git -C app-repo push; echo push ended with $?")
+    expect(text).to_contain_text("push ended with 0")
