@@ -123,7 +123,7 @@ def _create(instance: Instance, spec: ContainerSpec, digest: str) -> None:
     words += [f"--env={key}={value}" for key, value in spec.env.items()]
     words += [f"--tmpfs={path}" for path in spec.tmpfs]
     words += ["--restart=unless-stopped", "--security-opt=no-new-privileges"]
-    words += ["--log-opt=max-size=10m", "--log-opt=max-file=2"]
+    words += ["--log-driver=json-file", "--log-opt=max-size=10m", "--log-opt=max-file=2"]
     words += ["--read-only"] if spec.read_only else []
     words += [f"--user={spec.user}"] if spec.user else []
     words += spec.options

@@ -26,7 +26,7 @@ def docker(*argv: str, stdin: str | None = None, timeout: float = 600, merge: bo
     try:
         return run(*words, stdin=stdin, timeout=timeout)
     except CommandFailed as failure:
-        translated = _translate(failure)
+        translated = translate(failure)
         if translated is None:
             raise
         raise translated from failure
@@ -60,7 +60,8 @@ def label_options(labels: Mapping[str, str]) -> list[str]:
     return [f"--label={key}={value}" for key, value in labels.items()]
 
 
-def _translate(failure: CommandFailed) -> LabError | None:
+def translate(failure: CommandFailed) -> LabError | None:
+    """Return what to do about a trouble of the engine; None if the failure is of another kind."""
     text = failure.stderr
     last = text.strip().splitlines()[-1].strip() if text.strip() else f"ended with {failure.code}"
     if failure.code == "command not found":

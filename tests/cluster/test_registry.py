@@ -16,7 +16,7 @@ import pytest
 
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.platform import docker, engine, registry
+from labs.platform import docker, engine, kind, registry
 from labs.platform.credentials import credentials
 from labs.platform.loopback import DIRECT, fetch
 from labs.run import CommandFailed, run
@@ -248,3 +248,17 @@ def test_hashes_alone_are_in_the_volume(servers: Instance) -> None:
     users = docker.exec_in(servers.container("registry-gate"), "cat", "/srv/registry/users")
     assert all(line.split(":")[1].startswith("$6$") for line in users.splitlines())
     assert not any(password in users for password in credentials(servers).values())
+
+
+def test_the_nodes_containerd_reads_it_under_its_name_inside(
+    instance: Instance, tmp_path: Path
+) -> None:
+    """As the kubelet does for a new version: no credentials, plain HTTP by hosts.toml."""
+    name = f"probe:1.0.{os.getpid()}"
+    digest = registry.push_archive(instance, archive(tmp_path / "probe.tar", "x", b"probe"), name)
+    node = kind.node(instance)
+    ctr = ("ctr", "--namespace=probe", "images")
+    hosts = "--hosts-dir=/etc/containerd/certs.d"
+    docker.exec_in(node, *ctr, "pull", hosts, f"{registry.INNER_ADDRESS}/{name}", timeout=120)
+    assert digest in docker.exec_in(node, *ctr, "ls")
+    docker.exec_in(node, *ctr, "rm", f"{registry.INNER_ADDRESS}/{name}")

@@ -1,0 +1,91 @@
+"""The registry's gate: who gets which token, and which tags stay."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from labs.instance import PROJECT
+
+FOLDER = PROJECT / "scripts/images/registry-gate"
+
+
+def load(name: str) -> ModuleType:
+    """Import one of the gate's programs, which are no package here."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tokens, manifests, keys = load("issue_token"), load("put_manifest"), load("make_key")
+
+
+def decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+@pytest.mark.parametrize("user", ["", "attendee", "flux", "ci", "instructor"])
+def test_everybody_reads(user: str) -> None:
+    assert tokens.grants(["repository:hello:pull", "registry:catalog:*"], user) == [
+        {"type": "repository", "name": "hello", "actions": ["pull"]},
+        {"type": "registry", "name": "catalog", "actions": ["*"]},
+    ]
+
+
+@pytest.mark.parametrize("scope", ["repository:a/b:push", "repository:a/b:pull,push"])
+def test_writers_write_and_always_read_as_well(scope: str) -> None:
+    for user in ("ci", "instructor"):
+        assert tokens.grants([scope], user)[0]["actions"] == ["pull", "push"]
+    for user, status in (("", "401 Unauthorized"), ("attendee", "403 Forbidden")):
+        with pytest.raises(tokens.Refused, match="a push to a/b") as refusal:
+            tokens.grants([scope], user)
+        assert refusal.value.status == status
+        assert "expected" in str(refusal.value)
+        assert "next:" in str(refusal.value)
+
+
+def test_nobody_deletes_and_odd_scopes_give_nothing() -> None:
+    assert tokens.grants(["repository:hello:delete"], "ci")[0]["actions"] == ["pull", "push"]
+    assert tokens.grants(["", "nonsense", "registry:other:*", "plugin:x:pull"], "ci") == []
+
+
+def test_a_token_is_signed_by_the_key_that_the_registry_is_told_of(tmp_path: Path) -> None:
+    keys.main(tmp_path)
+    first = (tmp_path / "token.key").read_bytes()
+    keys.main(tmp_path)
+    assert (tmp_path / "token.key").read_bytes() == first
+    body = tokens.claims([], "ci", 1000)
+    token = tokens.sign(body, str(tmp_path / "token.key"))
+    text, _, signature = token.rpartition(".")
+    header, payload = (json.loads(decode(part)) for part in text.split("."))
+    (key,) = json.loads((tmp_path / "jwks.json").read_text())["keys"]
+    assert (header["alg"], header["kid"]) == (key["alg"], key["kid"])
+    assert payload == body
+    assert (payload["nbf"], payload["exp"]) == (1000, 1900)
+    public = tmp_path / "public.pem"
+    words = ["openssl", "rsa", "-in", str(tmp_path / "token.key"), "-pubout", "-out", str(public)]
+    subprocess.run(words, check=True, capture_output=True)
+    (tmp_path / "signature").write_bytes(decode(signature))
+    words = ["openssl", "dgst", "-sha256", "-verify", str(public)]
+    words += ["-signature", str(tmp_path / "signature")]
+    subprocess.run(words, input=text.encode(), check=True, capture_output=True)
+    assert len(decode(key["n"])) == 256
+
+
+@pytest.mark.parametrize("tag", ["1.0.0", "v1.2.3", "0.9.0-rc.1", "2.1.0_amd64", "1.2"])
+def test_versions_stay(tag: str) -> None:
+    assert manifests.is_version(tag)
+
+
+@pytest.mark.parametrize("tag", ["latest", "main", "7", "v1", "pr-1.2.3", "sha256:ab"])
+def test_other_tags_move(tag: str) -> None:
+    assert not manifests.is_version(tag)
