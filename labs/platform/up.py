@@ -40,8 +40,8 @@ def up(instance: Instance, steps: Steps) -> str:
             supply.ensure("servers", say=steps.say)
         with steps.step("Network, Git server, registry"):
             docker.ensure_network(instance)
-            git_server.ensure(instance)
-            registry.ensure(instance)
+            git_server.ensure(instance, steps.say)
+            registry.ensure(instance, steps.say)
             for repo, template in REPOS.items():
                 git_server.create_repo(instance, repo)
                 git_server.seed(instance, repo, template)
@@ -54,7 +54,8 @@ def up(instance: Instance, steps: Steps) -> str:
         with steps.step("Kubernetes cluster"):
             kind.ensure(instance, steps.say)
         with steps.step("App 0.9.0 in the registry"):
-            registry.push_archive(instance, supply.image_archive(APP_IMAGE), "hello:0.9.0")
+            archive = supply.image_archive(APP_IMAGE)
+            registry.push_archive(instance, archive, "hello:0.9.0", steps.say)
         return address
 
 
