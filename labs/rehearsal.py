@@ -6,6 +6,7 @@ Try it on a lab that is up: `python -m labs.rehearsal your-cluster`.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from labs import catalogue, notebook_form
 from labs.errors import LabError
 from labs.instance import Instance, write_json
 from labs.notebook_form import Form
+from labs.platform.environment import environment
 
 
 class Defect(LabError):
@@ -188,12 +190,14 @@ def _defect(kept: Path, cell: str, found: str) -> Defect:
 def main() -> None:
     """Rehearse the labs that are named, on the lab that LAB_NAME names."""
     instance = Instance.current()
+    os.environ.update(environment(instance))
     folder = instance.root / "rehearsal"
+    cwd = instance.work / "notebooks"
     for name in sys.argv[1:]:
         lab = catalogue.lab_named(name)
         form = notebook_form.read(catalogue.notebooks_folder() / lab.notebook, lab.steps)
-        report = both_ways(form, folder, cwd=instance.work, timeout=600)
-        report.seconds["restarted"] = restarted(form, folder, cwd=instance.work, timeout=600)
+        report = both_ways(form, folder, cwd=cwd, timeout=600)
+        report.seconds["restarted"] = restarted(form, folder, cwd=cwd, timeout=600)
         write_json(folder / f"{lab.name}.json", report.__dict__)
         print(table([report]))
 

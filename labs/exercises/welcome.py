@@ -35,8 +35,8 @@ def _committed(attempt: Attempt) -> str:
     if not (attempt.instance.work / "practice" / ".git").exists():
         raise NotDone(
             "no repository in the folder practice",
-            expected="a folder practice, made a repository by `git init`",
-            todo="open a terminal (File, New, Terminal) and type the commands above",
+            expected="a folder practice in your folder work, made a repository by `git init`",
+            todo="in a terminal whose prompt says `work`, type the commands above",
         )
     try:
         text = _git(attempt.instance, "show", "HEAD:app.yaml")
