@@ -132,9 +132,8 @@ def compare(step_id: str) -> None:
     guess = Progress(instance).prediction(step_id)
     fact = happened(step, Attempt(instance, timeout=_patience))
     show.markdown(
-        f"| {step.title} | |\n|---|---|\n"
-        f"| you expected | {guess or '(you made no guess)'} |\n"
-        f"| what happened | {fact or 'not known yet: do the next step, then look again'} |"
+        f"**{step.title}**\n\n| you expected | what happened |\n|---|---|\n"
+        f"| {guess or '(you made no guess)'} | {fact or 'not known yet: go on, then look again'} |"
     )
 
 
