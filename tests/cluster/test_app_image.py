@@ -5,12 +5,13 @@ Every request goes to a port on 127.0.0.1; their number and their time are bound
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -166,38 +167,38 @@ class Askers:
         for thread in self.threads:
             thread.join(timeout=30)
 
-    def keep_asking(self, work: Any) -> None:
-        for outcome in work():
-            with self.lock:
-                self.asked += 1
-                if outcome.startswith("failed"):
-                    self.failures.append(outcome)
-                else:
-                    self.pods.add(outcome)
-            if self.asked >= MOST_REQUESTS or self.stop.wait(PAUSE):
-                return
+    def keep_asking(self, work: Callable[[], Generator[str, None, None]]) -> None:
+        with contextlib.closing(work()) as outcomes:
+            for outcome in outcomes:
+                with self.lock:
+                    self.asked += 1
+                    if outcome.startswith("failed"):
+                        self.failures.append(outcome)
+                    else:
+                        self.pods.add(outcome)
+                if self.asked >= MOST_REQUESTS or self.stop.wait(PAUSE):
+                    return
 
-    def by_new_connections(self) -> Iterator[str]:
+    def by_new_connections(self) -> Generator[str, None, None]:
         while True:
             try:
                 yield ask(self.port)["pod"]
             except (OSError, http.client.HTTPException) as reason:
                 yield f"failed at {time.strftime('%X')}: {reason!r}"
 
-    def by_one_connection(self) -> Iterator[str]:
+    def by_one_connection(self) -> Generator[str, None, None]:
         """A client that keeps its connection until the server asks it to open a new one."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        while True:
-            try:
-                connection.request("GET", "/")
-                answer = connection.getresponse()
-                answer.read()
-                yield f"failed: code {answer.status}" if answer.status != 200 else "the page"
-            except (OSError, http.client.HTTPException) as reason:
-                connection.close()
-                yield f"failed on a kept connection at {time.strftime('%X')}: {reason!r}"
-            if self.stop.is_set():
-                connection.close()
+        with contextlib.closing(connection):
+            while True:
+                try:
+                    connection.request("GET", "/")
+                    answer = connection.getresponse()
+                    answer.read()
+                    yield f"failed: code {answer.status}" if answer.status != 200 else "the page"
+                except (OSError, http.client.HTTPException) as reason:
+                    connection.close()
+                    yield f"failed on a kept connection at {time.strftime('%X')}: {reason!r}"
 
 
 def test_rollouts_drop_no_request(deployed: Instance, output: Path) -> None:
