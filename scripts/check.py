@@ -15,7 +15,6 @@ CHECKS: dict[str, list[str]] = {
     "types": ["mypy"],
     "Ansible": ["ansible-lint", "scripts/provision.yml"],
     "unit tests": ["pytest", "--quiet", "tests/unit"],
-    "sample app": ["pytest", "--quiet", "--config-file=sample-app/pyproject.toml", "sample-app"],
     "lint": ["ruff", "check"],
     "format": ["ruff", "format", "--check"],
 }

@@ -211,29 +211,29 @@ def logged(
 ) -> None:
     """Run a command, its output in LOG. Raises EnvironmentBroken if it fails."""
     lines = []
+    seen = 0
     with LOG.open("a") as log:
         log.write(f"\n$ {' '.join(command)}\n")
-        process = subprocess.Popen(
+        log.flush()
+        with subprocess.Popen(
             command,
-            cwd=str(PROJECT),
+            cwd=PROJECT,
             env=environment,
             close_fds=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            universal_newlines=True,
-        )
-        assert process.stdout is not None
-        seen = 0
-        for line in process.stdout:
-            log.write(line)
-            lines.append(line)
-            if title and line.startswith(("Collecting ", "Requirement already")):
-                seen += 1
-                progress(f"{title}: {min(seen, total)} of {total}")
-            elif title and line.startswith("Installing collected"):
-                progress(f"{title}: unpacking {total}")
-        code = process.wait()
+            text=True,
+        ) as process:
+            for line in process.stdout or ():
+                log.write(line)
+                lines.append(line)
+                if title and line.startswith(("Collecting ", "Requirement already")):
+                    seen += 1
+                    progress(f"{title}: {min(seen, total)} of {total}")
+                elif title and line.startswith("Installing collected"):
+                    progress(f"{title}: unpacking {total}")
+        code = process.returncode
     if title:
         progress("")
     if code:
