@@ -85,7 +85,7 @@ class Image:
     rootfs: str = ""
     programs: Mapping[str, list[str]] = field(default_factory=dict)
     rootfs_files: Mapping[str, str] = field(default_factory=dict)
-    module_files: Mapping[str, str] = field(default_factory=dict)
+    project_files: Mapping[str, str] = field(default_factory=dict)
     busybox: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -98,8 +98,10 @@ class Image:
 
     @property
     def recipe(self) -> dict[str, object]:
-        """All that what is in the image depends on."""
-        return {key: value for key, value in vars(self).items() if key not in ("about", "stage")}
+        """What the content depends on: the fields that are set, so that a new kind of field
+        changes no image that does not use it."""
+        other = ("about", "stage", "in_node", "with_node")
+        return {key: value for key, value in vars(self).items() if value and key not in other}
 
 
 @dataclass(frozen=True)

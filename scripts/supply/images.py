@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from labs.errors import LabError
-from scripts.supply import archive, debian, engine, golang
+from scripts.supply import archive, debian, engine
 from scripts.supply.archive import Config, Content
 from scripts.supply.catalogue import PROJECT, Catalogue, Image
 from scripts.supply.parts import Part, Workshop, tree_digest
@@ -22,7 +22,7 @@ ACCOUNTS = {
 }
 
 
-def of_programs(image: Image, catalogue: Catalogue, made: dict[str, Part], go: Part) -> Part:
+def of_programs(image: Image, catalogue: Catalogue, made: dict[str, Part]) -> Part:
     """Return the part with an image that is put together from programs and single files."""
     static = made["root-static"]
     root = made[f"root-{image.rootfs}"] if image.rootfs else None
@@ -44,8 +44,9 @@ def of_programs(image: Image, catalogue: Catalogue, made: dict[str, Part], go: P
             debian.file_from(bench.of(static) / debian.TAR, name, file)
             contents.append(Content(target, file, 0o755))
         contents += [Content(f"bin/{applet}", link="busybox") for applet in image.busybox]
-        for target, address in image.module_files.items():
-            contents.append(Content(target, _module_file(bench, go, made, image, address)))
+        contents += [
+            Content(target, PROJECT / name) for target, name in image.project_files.items()
+        ]
         labels = {
             "org.opencontainers.image.title": image.short,
             "org.opencontainers.image.version": image.version,
@@ -66,26 +67,16 @@ def of_programs(image: Image, catalogue: Catalogue, made: dict[str, Part], go: P
         name=f"image-{image.short}",
         stage=image.stage,
         does=f"put together the image {image.short}",
-        recipe={"image": image.recipe, "arch": catalogue.arch},
+        recipe={
+            "image": image.recipe,
+            "files": [(PROJECT / name).read_text() for name in image.project_files.values()],
+            "arch": catalogue.arch,
+        },
         make=make,
-        needs=(*builds, static, *([root] if root else []), *([go] if image.module_files else [])),
+        needs=(*builds, static, *([root] if root else [])),
         about=image.about,
     )
     return part
-
-
-def _module_file(
-    bench: Workshop, go: Part, made: dict[str, Part], image: Image, address: str
-) -> bytes:
-    """Return a file of the Go module that the image's programs are built from."""
-    build = next(iter(image.programs))
-    words = address.split("/")
-    for count in range(len(words) - 1, 1, -1):
-        path = "/".join(words[:count])
-        if path in (golang.MODULES / build / "go.mod").read_text().split():
-            folder = golang.module_folder(bench, bench.of(go), build, path)
-            return folder.joinpath(*words[count:]).read_bytes()
-    raise ValueError(f"no module that go/{build}/go.mod requires holds {address}")
 
 
 def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
@@ -127,6 +118,7 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
             )
         bench.say(f"save {ref}")
         bench.run("docker", "save", "--output", bench.folder / TAR, ref)
+        bench.run("docker", "image", "rm", base_ref)  # its layers stay, as this image's
 
     part = Part(
         name=f"image-{image.short}",

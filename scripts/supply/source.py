@@ -29,7 +29,7 @@ def plan(catalogue: Catalogue) -> Plan:
             part = images.of_dockerfile(image, made[f"root-{short}"], base_is_root=True)
             names[short] = images.own_ref(image, part)
         else:
-            part = images.of_programs(image, catalogue, made, go)
+            part = images.of_programs(image, catalogue, made)
             names[short] = f"{image.name}:{image.version}"
         image_parts[short] = part
 

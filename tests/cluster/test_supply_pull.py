@@ -26,9 +26,9 @@ import pytest
 from labs.errors import LabError
 from labs.run import run
 from labs.wait import NotYet, wait_for
-from scripts.supply import api, archive, catalogue, pull, ways
+from scripts.supply import api, archive, catalogue, debian, images, pull, ways
 from scripts.supply.cache import Cache
-from scripts.supply.catalogue import Catalogue
+from scripts.supply.catalogue import Catalogue, Image, Rootfs
 from scripts.supply.maker import Maker
 from scripts.supply.parts import Plan
 
@@ -96,7 +96,7 @@ def mirror(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     push(node / "node.tar", made.node.name, made.node.version)
     push(slim(folder, made), made.slim.name, made.slim.version)
     # Only what the list pins too: the others are pinned by their tags.
-    pinned = f"{made.node.name}:{made.node.version}"
+    pinned = ref_of(made.node)
     (folder / "digests.json").write_text(json.dumps({pinned: digests[pinned]}))
 
     files = folder / "files"
@@ -123,19 +123,21 @@ def slim(folder: Path, made: Catalogue) -> Path:
 
     So that their Dockerfiles find nothing left to install, and the test needs no Debian mirror.
     """
-    from scripts.supply import debian, images
-
     packages: set[str] = set()
     for short in OWN:
         packages.update(debian.packages_of(images.packages_file(made.images[short])))
-    root, target = folder / "root.tar", folder / "slim.tar"
-    run(
-        *("mmdebstrap", "--variant=minbase", "--dpkgopt=force-unsafe-io", "--quiet"),
-        *(f"--include={','.join(sorted(packages))}", made.suite, root),
-    )
-    ref = f"{made.slim.name}:{made.slim.version}"
-    archive.write(target, ref, [], archive.Config(made.arch), base=root)
+    root = Rootfs("test-slim", "servers", "minbase", tuple(sorted(packages)), 40)
+    part, cache = debian.part(root, made), Cache()
+    maker = Maker(Plan("source", (part,), {}, {}, {}, part, ""), cache, print)
+    maker.get([part])
+    target = folder / "slim.tar"
+    base = cache.parts / part.key / debian.TAR
+    archive.write(target, ref_of(made.slim), [], archive.Config(made.arch), base=base)
     return target
+
+
+def ref_of(image: Image) -> str:
+    return f"{image.name}:{image.version}"
 
 
 def put_tool(files: Path, address: str, sums: str, tool: Path) -> None:
@@ -189,7 +191,8 @@ def test_everything_is_pulled_under_its_upstream_name(empty: Plan, mirror: Mirro
         Maker(empty, Cache(), said.append).get(empty.finals)
         assert said == []
     finally:
-        run("docker", "image", "rm", "--force", empty.node_ref)
+        own = [empty.names[name] for name in OWN]
+        run("docker", "image", "rm", "--force", empty.node_ref, *own)
 
 
 def images_in(node: str) -> set[str]:
