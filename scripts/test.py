@@ -39,7 +39,8 @@ def main() -> int:
     environment["LAB_TEST_OUTPUT"] = str(OUTPUT)
     lab = Instance.current()
     print(f"\nTests on the lab {lab.name!r}; what they write is kept in {OUTPUT}\n", flush=True)
-    machine.ensure(say, "engine", "browser")
+    machine.prepare(say)
+    machine.ensure(say, "browser")
     from scripts.supply import api as supply
 
     supply.ensure(say=say)

@@ -19,6 +19,8 @@ from labs.errors import LabError
 from labs.instance import PROJECT, Instance
 from labs.platform.engine import docker
 from labs.run import CommandFailed, run
+from scripts.supply import api, ways
+from scripts.supply.cache import default_root
 
 Role = Literal["engine", "supply_tools", "browser"]
 PLAYBOOK = PROJECT / "scripts" / "provision.yml"
@@ -46,6 +48,22 @@ def ensure(say: Callable[[str], None], *roles: Role, debs: Path | None = None) -
     if "engine" in lacking:
         # A user who was just added to the group `docker` is in it from the next login on.
         docker("version", "--format={{.Server.Version}}", timeout=20)
+
+
+def prepare(say: Callable[[str], None]) -> None:
+    """Make this machine ready for a lab: an engine, and what the supply's way of this run needs.
+
+    Raises what `ensure` raises, and LabError for a bundle that cannot be used.
+    """
+    way = api.way()
+    if way == "bundle":
+        ways.plan_of("bundle")  # unpacks it
+        debs = default_root() / "debs"
+        ensure(say, "engine", debs=debs if any(debs.glob("*.deb")) else None)
+    elif way == "source" and any(part.state != "done" for part in api.status()):
+        ensure(say, "engine", "supply_tools")
+    else:
+        ensure(say, "engine")
 
 
 def play(roles: Iterable[str], *, debs: Path | None = None, always: bool = False) -> list[str]:

@@ -34,8 +34,8 @@ def up(instance: Instance, steps: Steps) -> str:
             workspace.ensure_notebooks(instance, steps.say)
             address = jupyter.ensure(instance, steps.say)
         steps.say(f"JupyterLab is up, lab 00 can be read meanwhile: {address}")
-        with steps.step("Docker engine"):
-            machine.ensure(steps.say, "engine")
+        with steps.step("This machine"):
+            machine.prepare(steps.say)
         with steps.step("Supply: Git server and registry"):
             supply.ensure("servers", say=steps.say)
         with steps.step("Network, Git server, registry"):
