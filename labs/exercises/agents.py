@@ -231,6 +231,7 @@ kubectl get pods --all-namespaces
         kind="code",
         check=_connected,
         solution="""\
+lab.sh("kubectl wait kustomization/cluster -n flux-system --for=condition=Ready --timeout=120s")
 root = lab.cluster().get(
     "kustomize.toolkit.fluxcd.io/v1", "Kustomization", "cluster", "flux-system"
 )
