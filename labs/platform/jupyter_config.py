@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from labs.instance import Instance, write_json
 from labs.platform import files
@@ -77,6 +78,7 @@ def write(instance: Instance) -> dict[str, Any]:
     settings = json.loads((FILES / "settings.json").read_text())
     write_json(folder / "page_config.json", page)
     write_json(folder / "default_setting_overrides.json", settings)
+    files.write(folder.parent / "custom" / "custom.css", _icons().encode())
     return {"server": config, "page": page}
 
 
@@ -103,6 +105,7 @@ def _server(instance: Instance) -> dict[str, Any]:
             "news_url": None,
             "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
             "extension_manager": "readonly",
+            "custom_css": True,
         },
         # Workflows are in `.github`, so hidden files may be opened and edited.
         "ContentsManager": {"allow_hidden": True},
@@ -110,6 +113,16 @@ def _server(instance: Instance) -> dict[str, Any]:
         "MappingKernelManager": {"kernel_info_timeout": 180},
         "ServerProxy": {"servers": _links(instance)},
     }
+
+
+def _icons() -> str:
+    """Return style rules for the icons of the links, which JupyterLab shows for kernels alone."""
+    rules = [
+        f'.jp-LauncherCard[title^="{link.title}"] .jp-LauncherCard-icon {{ background: center / '
+        f'52px no-repeat url("data:image/svg+xml,{quote((FILES / link.icon).read_text())}") }}\n'
+        for link in LINKS
+    ]
+    return "".join(rules)
 
 
 def _links(instance: Instance) -> dict[str, dict[str, Any]]:
@@ -122,8 +135,7 @@ def _links(instance: Instance) -> dict[str, dict[str, Any]]:
             "new_browser_tab": True,
             "launcher_entry": {
                 "title": link.title,
-                "icon_path": str(FILES / link.icon),
-                "category": "The lab",
+                "category": "Other",
             },
         }
         for link in LINKS

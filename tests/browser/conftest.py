@@ -45,6 +45,8 @@ HARMLESS = (
     re.compile(r"^Unsatisfied version .* of shared singleton module @jupyter/ydoc"),
     # A screenshot of a terminal on a machine without a graphics card.
     re.compile(r"GL Driver Message .* GPU stall due to ReadPixels"),
+    # A busy machine: nothing is wrong, it takes its time.
+    re.compile(r"^Plugin \S+ (is taking too long|\(with \d+ dependants\) took \S+) to activate"),
     # A container came or went on the machine, and a network interface with it: the page asks again.
     re.compile(r"Failed to load resource: net::ERR_NETWORK_CHANGED"),
 )

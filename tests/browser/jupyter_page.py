@@ -22,6 +22,7 @@ def open_lab(page: Page, address: str, path: str = "") -> None:
 def notebook(page: Page) -> Locator:
     """Return the notebook in front, once its kernel is idle."""
     panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    expect(panel.locator(".jp-KernelName")).to_contain_text("Python 3", timeout=120_000)
     expect(panel.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
         "data-status", "idle", timeout=120_000
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from labs.instance import Instance
@@ -36,26 +37,27 @@ def test_the_prompt_shows_the_branch(page: Page, address: str, screenshots: Path
     page.screenshot(path=screenshots / "prompt.png")
 
 
-def test_tab_completes_the_tools(page: Page, address: str) -> None:
-    open_lab(page, address)
-    text = open_terminal(page)
-    for typed, becomes in (
+@pytest.mark.parametrize(
+    ("typed", "becomes"),
+    [
         ("kubectl api-reso", "kubectl api-resources"),
         ("flux recon", "flux reconcile"),
         ("git -C config-repo stat", "git -C config-repo status"),
         ("lab doc", "lab doctor"),
-    ):
-        enter(page, "clear")
-        page.keyboard.type(typed)
-        page.keyboard.press("Tab")
-        expect(text).to_contain_text(becomes)
-        page.keyboard.press("Control+c")
+    ],
+)
+def test_tab_completes(page: Page, address: str, typed: str, becomes: str) -> None:
+    open_lab(page, address)
+    text = open_terminal(page)
+    page.keyboard.type(typed)
+    page.keyboard.press("Tab")
+    expect(text).to_contain_text(becomes)
 
 
 def test_a_push_works_at_once(page: Page, address: str, instance: Instance) -> None:
     open_lab(page, address)
     text = open_terminal(page)
     enter(page, "git -C app-repo commit --allow-empty --quiet -m 'Say hello' && echo commit ended")
-    expect(text).to_contain_text("\u00a0ended" if False else "commit ended")
+    expect(text).to_contain_text(re.compile("commit ended(?!.*--allow-empty)"))
     enter(page, "git -C app-repo push; echo push ended with $?")
     expect(text).to_contain_text("push ended with 0")
