@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from labs.exercises.evidence import HELLO, value
 from labs.gitops.commits import Commit
 from labs.gitops.config_repo import UPSTREAM, attendees
@@ -180,4 +182,5 @@ def _source_pushed(instance: Instance) -> bool:
     repo = attendees(instance)
     repo.fetch()
     paths = [path for path in repo.files(UPSTREAM) if path.startswith("clusters/")]
-    return sum(repo.text(path, UPSTREAM).count("kind: GitRepository") for path in paths) > 1
+    texts = [repo.text(path, UPSTREAM) for path in paths]
+    return sum(len(re.findall(r"^kind: GitRepository", text, re.MULTILINE)) for text in texts) > 1

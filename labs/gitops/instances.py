@@ -20,6 +20,7 @@ from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
 from labs.instance import Instance, write_json
 from labs.platform import flux, kubernetes
+from labs.platform.kubernetes import Object
 
 TEMPLATE = Path(__file__).with_name("flux_system")
 DEFAULT = "hackfest"
@@ -101,13 +102,13 @@ def state(instance: Instance) -> State:
     if trouble or not fetched:
         return State(name, "failing", (*lines, f"config repo: {trouble or 'not fetched yet'}"))
     lines = (*lines, f"config repo: commit {fetched[:7]} fetched")
-    for each in flux.kustomizations(cluster):
-        applied = flux.applied(each)[:7] or "nothing"
-        unwell = flux.unwell(each)
-        lines = (*lines, f"{flux.name(each)}: {applied} applied" + (f" ({unwell})" * bool(unwell)))
-    if not flux.kustomizations(cluster):
+    found = flux.kustomizations(cluster)
+    if not found:
         return State(name, "unpointed", (*lines, "nothing says what of it is to be applied"))
-    return State(name, "connected", lines)
+    lines = (*lines, *(_line(each) for each in found))
+    if flux.applied(found[0]):
+        return State(name, "connected", lines)
+    return State(name, "failing" if flux.unwell(found[0]) else "installing", lines)
 
 
 def says(found: State, command: str) -> str:
@@ -116,7 +117,7 @@ def says(found: State, command: str) -> str:
         "waiting": "waiting for agents",
         "installing": "the agents are starting",
         "unpointed": "the agents run, and read nothing yet",
-        "failing": "the agents run, and cannot read the config repo",
+        "failing": "the agents run, and cannot do what the config repo says",
         "connected": "connected",
     }
     if found.word == "unknown":
@@ -137,6 +138,12 @@ def _wire(draft: Draft, name: str) -> None:
         if path not in draft.files():
             text = file.read_text().replace(f"./clusters/{DEFAULT}", f"./clusters/{name}")
             draft.write(path, text)
+
+
+def _line(kustomization: Object) -> str:
+    unwell = flux.unwell(kustomization)
+    applied = flux.applied(kustomization)[:7] or "nothing"
+    return f"{flux.name(kustomization)}: {applied} applied" + (f" ({unwell})" if unwell else "")
 
 
 def _record(instance: Instance) -> Path:

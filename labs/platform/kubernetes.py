@@ -147,10 +147,14 @@ class Cluster:
     def logs(self, name: str, namespace: str, seconds: int) -> str:
         """Return what a pod has written in the last `seconds`."""
         with _translated(f"reading the log of pod {name}"):
-            text = client.CoreV1Api(self._client).read_namespaced_pod_log(
-                name, namespace, since_seconds=seconds, _request_timeout=TIMEOUT
+            reply = client.CoreV1Api(self._client).read_namespaced_pod_log(
+                name,
+                namespace,
+                since_seconds=seconds,
+                _preload_content=False,  # the client would hand over the bytes' repr as text
+                _request_timeout=TIMEOUT,
             )
-        return str(text)
+            return str(reply.data.decode(errors="replace"))
 
     def pods_ready(self, namespace: str | None = None) -> Objects:
         """Return the pods, once each is Ready or has completed. Raises NotYet with the rest."""
