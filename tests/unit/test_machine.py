@@ -88,3 +88,12 @@ def test_an_engine_that_refuses_this_user_is_not_replaced(
     with pytest.raises(LabError) as refusal:
         machine.ensure(pytest.fail, "engine")
     assert "docker" in refusal.value.found.lower()
+
+
+def test_without_root_and_sudo_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LabError) as refusal:
+        machine.play(["engine"])
+    assert "cannot become root" in refusal.value.found
+    assert "start Docker" in refusal.value.todo
