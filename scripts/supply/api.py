@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from labs.errors import LabError
-from scripts.supply import engine, ways
+from scripts.supply import engine, node, ways
 from scripts.supply.cache import Cache
 from scripts.supply.catalogue import PROJECT, STAGES
 from scripts.supply.maker import Maker
@@ -188,6 +188,8 @@ def _load(ref: str, part: Part, file: str) -> None:
                 todo="run `python -m scripts.supply verify`, then `make up`",
             )
         engine.load(ref, part.key, folder / file, cache.root)
+        if part is _plan().node:
+            engine.drop_older(node.NAME)
 
 
 def _ready(part: Part, what: str) -> Path:

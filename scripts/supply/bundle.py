@@ -1,6 +1,6 @@
 """A bundle: one file with everything that a lab needs, to be read back without a network.
 
-A tar whose first member, `bundle.json`, says what it is, and names every other file with its
+A .tar.gz whose first member, `bundle.json`, says what it is, and names every other file with its
 size and sha256. This module needs nothing but Python's own library: the bootstrap reads the
 Python wheels and the engine's packages from a bundle before anything is installed.
 """
@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -41,14 +42,14 @@ class Bundle:
     def read(cls, path: Path) -> Bundle:
         """Return the head of a file. Raises LabError if it is no bundle of this project."""
         try:
-            with tarfile.open(path, "r:") as tar:
+            with tarfile.open(path, "r:gz") as tar:
                 first = tar.next()
                 handle = tar.extractfile(first) if first and first.name == HEAD else None
                 head = json.loads(handle.read()) if handle else {}
         except FileNotFoundError as missing:
             raise _refused(path, "it is not there") from missing
-        except (OSError, tarfile.TarError, ValueError) as wrong:
-            raise _refused(path, f"it cannot be read as a bundle ({wrong})") from wrong
+        except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as wrong:
+            raise _refused(path, f"it is damaged, or no bundle at all ({wrong})") from wrong
         if not isinstance(head, dict) or head.get("kind") != KIND:
             raise _refused(path, "it is not a bundle of GitOps Hackfest")
         if head.get("format") != FORMAT:
@@ -98,7 +99,7 @@ class Bundle:
     def _extract(self, target: Path, tell: Callable[[str], None]) -> None:
         missing = dict(self.files)
         try:
-            with tarfile.open(self.path, "r:") as tar:
+            with tarfile.open(self.path, "r:gz") as tar:
                 for member in tar:
                     if member.name == HEAD:
                         continue
@@ -110,7 +111,7 @@ class Bundle:
                     tell(f"unpack {member.name}")
                     if _copy(source, target / member.name, wanted) != wanted["sha256"]:
                         raise _refused(self.path, f"{member.name} in it is damaged")
-        except (OSError, tarfile.TarError) as wrong:
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as wrong:
             raise _refused(self.path, f"it is damaged ({wrong})") from wrong
         if missing:
             raise _refused(self.path, f"it is cut off: {len(missing)} files are missing")
@@ -179,7 +180,7 @@ def write(
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
+        with tarfile.open(temporary, "w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar:
             body = temporary.with_name(temporary.name + ".head")
             body.write_text(json.dumps(head))
             tar.add(body, HEAD)

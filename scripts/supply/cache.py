@@ -20,6 +20,8 @@ from labs.wait import NotYet, wait_for
 from scripts.supply.parts import Part
 
 MANIFEST = "manifest.json"
+KEEP_OLDER = 1
+"""How many parts of the same name, from other recipes, are kept beside a new one."""
 LOCK_PATIENCE = 3 * 3600
 """How long to wait for another process that makes the same part, in seconds."""
 
@@ -70,10 +72,7 @@ class Cache:
         self._verified.discard(part.key)
         folder = self.parts / part.key
         if folder.exists():
-            # Renamed first: an interrupted removal must not leave a folder that looks whole.
-            doomed = self.parts / f".{part.key}.removed.{os.getpid()}"
-            folder.rename(doomed)
-            _remove_tree(doomed)
+            _discard(folder)
 
     def store(self, part: Part, filled: Path) -> Path:
         """Move a filled folder to its place, with its manifest; only for who holds its lock."""
@@ -82,7 +81,19 @@ class Cache:
         target = self.parts / part.key
         filled.rename(target)
         self._verified.add(part.key)
+        self._drop_older(part)
         return target
+
+    def _drop_older(self, part: Part) -> None:
+        """Keep the part and the one before it (another clone may be a version behind)."""
+        others = [
+            path
+            for path in self.parts.glob(f"{part.name}-{'[0-9a-f]' * 12}")
+            if path.name != part.key
+        ]
+        others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in others[KEEP_OLDER:]:
+            _discard(old)
 
     @contextmanager
     def filling(self, part: Part) -> Iterator[Path]:
@@ -160,6 +171,13 @@ def sha256(path: Path) -> str:
     """Return the hex digest of a file."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _discard(folder: Path) -> None:
+    """Remove a part, renamed first: an interruption must leave none that looks whole."""
+    doomed = folder.with_name(f".{folder.name}.removed.{os.getpid()}")
+    folder.rename(doomed)
+    _remove_tree(doomed)
 
 
 def _remove_tree(folder: Path) -> None:

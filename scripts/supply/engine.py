@@ -50,6 +50,15 @@ def load(ref: str, key: str, archive: Path, root: Path) -> None:
     write_json(root / "engine.json", {**_loaded(root), ref: [key, identity]})
 
 
+def drop_older(name: str, keep: int = 2) -> None:
+    """Remove an image's older tags, but for the `keep` newest and those that a container uses."""
+    listed = run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", name, todo=TODO)
+    for ref in listed.split()[keep:]:  # the engine lists the newest first
+        users = run("docker", "ps", "--all", "--quiet", "--filter", f"ancestor={ref}", todo=TODO)
+        if not users.strip():
+            run("docker", "image", "rm", ref, todo=TODO)
+
+
 @contextmanager
 def container(bench: Workshop, image: str, name: str, *options: str) -> Iterator[str]:
     """Run a container that sleeps, without a network, for the time of the block."""

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 from scripts.supply.cache import default_root
-from scripts.supply.catalogue import HERE, Build, Catalogue
+from scripts.supply.catalogue import HERE, Build, Catalogue, Tool
 from scripts.supply.parts import Part, Workshop, tree_digest
 
 REQUIREMENTS = HERE / "requirements-go.txt"
@@ -71,6 +71,23 @@ def build(build_: Build, catalogue: Catalogue, go: Part) -> Part:
         make=make,
         needs=(go,),
         about=build_.about,
+    )
+
+
+def tool(tool_: Tool, built: Part) -> Part:
+    """Return the part with one program for the host, apart from what else its build makes."""
+
+    def make(bench: Workshop) -> None:
+        os.link(bench.of(built) / tool_.name, bench.folder / tool_.name)
+
+    return Part(
+        name=f"tool-{tool_.name}",
+        stage=tool_.stage,
+        does=f"make {tool_.name} ready",
+        recipe={"tool": tool_.name},
+        make=make,
+        needs=(built,),
+        about=1,
     )
 
 

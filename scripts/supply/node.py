@@ -57,6 +57,7 @@ def node_part(
                 bench, name, [bench.of(image) / image_parts.TAR for image in images.values()]
             )
             commit(bench, name, node_ref(part), part.key)
+        engine.drop_older(NAME)
         bench.run("docker", "image", "rm", base_ref)  # its layers stay, as the node's
 
     part = Part(

@@ -39,11 +39,12 @@ def plan(catalogue: Catalogue) -> Plan:
         if image.with_node or image.in_node
     }
     whole = node.node_part(catalogue, in_node, None, made)
-    parts = in_order([*made.values(), *image_parts.values()])
+    tools = {name: golang.tool(tool, made[tool.source]) for name, tool in catalogue.tools.items()}
+    parts = in_order([*made.values(), *tools.values(), *image_parts.values()])
     return Plan(
         made_by="source",
         parts=(*parts, whole),
-        tools={name: (made[tool.source], name) for name, tool in catalogue.tools.items()},
+        tools={name: (part, name) for name, part in tools.items()},
         images={
             names[short]: (part, images.TAR)
             for short, part in image_parts.items()

@@ -174,3 +174,15 @@ def test_a_bundle_makes_nothing(tmp_path: Path) -> None:
 def test_durations_are_kept_for_the_next_time(tmp_path: Path) -> None:
     get(Cache(tmp_path), part(write_file))
     assert json.loads((tmp_path / "durations.json").read_text()).keys() == {"thing"}
+
+
+def test_older_recipes_do_not_pile_up(tmp_path: Path) -> None:
+    for version in range(4):
+        newest = Part("thing", "servers", "make", {"version": version}, write_file)
+        other = Part("thing-2", "servers", "make", {"version": version}, write_file)
+        get(Cache(tmp_path), newest)
+        get(Cache(tmp_path), other)
+    left = sorted(path.name for path in (tmp_path / "parts").iterdir())
+    assert len(left) == 4
+    assert newest.key in left
+    assert other.key in left
