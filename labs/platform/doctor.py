@@ -19,6 +19,8 @@ from labs.platform import host
 from labs.platform import preconditions as pre
 from labs.platform.engine import docker
 from labs.run import CommandFailed, run
+from scripts.supply import api
+from scripts.supply.cache import default_root
 
 WIDTH, INDENT, FOUND, NEEDED = 80, 20, 31, 27
 """Columns of the table: in all, before `found`, of `found`, of `needed`."""
@@ -35,6 +37,8 @@ def survey(instance: Instance) -> list[pre.Finding]:
     answered = info if isinstance(info, dict) else None
     way, seconds = _supply()
     known = way if isinstance(way, str) else "source"
+    if isinstance(way, str) and seconds is None:
+        known = "cached"
     linux = sys.platform == "linux"
     # An engine in a machine of its own (Docker Desktop) has its own memory and control groups.
     total = (
@@ -48,7 +52,7 @@ def survey(instance: Instance) -> list[pre.Finding]:
     may_install = linux and shutil.which("apt-get") is not None and _may_become_root()
     return [
         pre.memory(total, host.available_memory() or total, known),
-        pre.disk(_free(answered), known),
+        pre.disk(_disk(answered, known)),
         pre.ports(_ports_of(instance, answered is not None), _listening()),
         pre.engine(info, may_install),
         pre.cgroups(version, controllers),
@@ -95,8 +99,6 @@ def main() -> int:
 
 def _supply() -> tuple[str | LabError, float | None]:
     """Return the way and, unless everything is there, the seconds that it takes."""
-    from scripts.supply import api
-
     try:
         way = api.way()
         waiting = [part for part in api.status() if part.state != "done"]
@@ -111,13 +113,17 @@ def _may_become_root() -> bool:
     return os.geteuid() == 0 or shutil.which("sudo") is not None
 
 
-def _free(info: dict[str, Any] | None) -> dict[str, int]:
-    from scripts.supply.cache import default_root
-
-    places = {"the cache": default_root()}
-    if info and Path(str(info["DockerRootDir"])).exists():
-        places["Docker's folder"] = Path(str(info["DockerRootDir"]))
-    return {name: shutil.disk_usage(_existing(path)).free for name, path in places.items()}
+def _disk(info: dict[str, Any] | None, way: str) -> dict[str, tuple[float, float]]:
+    """Return the bytes free and needed at each place; two on one disk are one place."""
+    cache = _existing(default_root())
+    room = float(shutil.disk_usage(cache).free)
+    free: dict[str, tuple[float, float]] = {"the cache": (room, pre.CACHE[way])}
+    folder = _existing(Path(str((info or {}).get("DockerRootDir", "/var/lib/docker"))))
+    if sys.platform != "linux":  # Docker Desktop keeps it in a machine of its own
+        return free
+    if folder.stat().st_dev == cache.stat().st_dev:
+        return {"cache and Docker": (room, pre.CACHE[way] + pre.ENGINE[way])}
+    return free | {"Docker": (float(shutil.disk_usage(folder).free), pre.ENGINE[way])}
 
 
 def _existing(path: Path) -> Path:

@@ -23,11 +23,11 @@ def test_memory() -> None:
 
 
 def test_disk_names_the_place_that_is_short() -> None:
-    finding = pre.disk({"the cache": 3 * GIB, "Docker's folder": 90 * GIB}, "source")
+    finding = pre.disk({"the cache": (3 * GIB, 18 * GIB), "Docker": (90 * GIB, 8 * GIB)})
     assert finding.state == "blocks"
-    assert "the cache" in finding.remedy
-    assert "Docker's folder" not in finding.remedy
-    assert pre.disk({"the cache": 20 * GIB}, "source").state == "ok"
+    assert "for the cache;" in finding.remedy
+    assert "Docker" not in finding.remedy
+    assert pre.disk({"cache and Docker": (30 * GIB, 26 * GIB)}).state == "ok"
 
 
 def test_ports_never_block_and_those_of_this_lab_are_not_in_use() -> None:
@@ -96,7 +96,7 @@ def test_each_line_fits_80_columns_and_a_remedy_stands_below_what_it_mends() -> 
         [
             pre.engine(NO_ENGINE, may_install=False),
             pre.network("source", 1500),
-            pre.disk({"the cache": GIB, "Docker's folder": GIB}, "source"),
+            pre.disk({"the cache": (GIB, 18 * GIB), "Docker": (GIB, 8 * GIB)}),
             pre.capabilities(True, "runc"),
         ]
     )
