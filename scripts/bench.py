@@ -115,7 +115,7 @@ def _used() -> int:
 
 def main() -> int:
     """Parse the arguments and measure."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     what = parser.add_subparsers(dest="what", required=True)
     timed = what.add_parser("command", help="time a command and watch the machine's memory")
     timed.add_argument("argv", nargs=argparse.REMAINDER)

@@ -108,7 +108,8 @@ def main() -> None:
     given = {
         "Authorization": os.environ.get("HTTP_AUTHORIZATION"),
         "Content-Type": os.environ.get("CONTENT_TYPE"),
-        "Host": os.environ.get("HTTP_HOST", "").replace("127.0.0.1", "localhost"),  # as lighttpd does
+        # as lighttpd does
+        "Host": os.environ.get("HTTP_HOST", "").replace("127.0.0.1", "localhost"),
         "X-Forwarded-Proto": "http",
     }
     headers = {key: value for key, value in given.items() if value is not None}
