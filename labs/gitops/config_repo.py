@@ -126,8 +126,14 @@ class ConfigRepo:
     def fetch(self) -> Commit:
         """Get what others pushed; return the branch's newest commit. Raises GitServerAway."""
         try:
+            # FETCH_HEAD stays the reader's: their `git pull` may run in this clone at this moment.
             self._repo.git.fetch(
-                "--quiet", REMOTE, BRANCH, env=ENVIRONMENT, kill_after_timeout=NETWORK_SECONDS
+                "--quiet",
+                "--no-write-fetch-head",
+                REMOTE,
+                BRANCH,
+                env=ENVIRONMENT,
+                kill_after_timeout=NETWORK_SECONDS,
             )
         except git.GitCommandError as failed:
             raise explained(f"fetching from {self.url}", str(failed.stderr)) from failed
