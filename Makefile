@@ -11,7 +11,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: up down clean status doctor logs lab bundle verify check test bench requirements help
+.PHONY: up down clean status doctor logs lab bundle verify check test bench picture requirements help
 
 ##@ The lab (LAB_NAME=hackfest; another name is another lab beside it)
 
@@ -54,6 +54,9 @@ test: ## everything, on a lab of its own (LAB_NAME=hackfest-test) beside yours
 
 bench: ## what the lab takes at rest, part by part
 	$(RUN) python -m scripts.bench memory
+
+picture: ## take the README's picture of JupyterLab anew, on a lab of its own
+	$(RUN) --dev env LAB_PICTURE=1 python -m pytest -k picture tests/browser/test_jupyterlab.py
 
 requirements: ## pin and hash requirements*.in anew into requirements*.txt
 	$(RUN) --dev python -m scripts.pin

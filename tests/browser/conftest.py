@@ -47,6 +47,7 @@ HARMLESS = (
     re.compile(r"GL Driver Message .* GPU stall due to ReadPixels"),
     # A busy machine: nothing is wrong, it takes its time.
     re.compile(r"^Plugin \S+ (is taking too long|\(with \d+ dependants\) took \S+) to activate"),
+    re.compile(r"^task queue exceeded allotted deadline by \d+ms"),
     # A container came or went on the machine, and a network interface with it: the page asks again.
     re.compile(r"Failed to load resource: net::ERR_NETWORK_CHANGED"),
 )
