@@ -231,7 +231,10 @@ kubectl get pods --all-namespaces
         kind="code",
         check=_connected,
         solution="""\
-lab.sh("kubectl wait kustomization/cluster -n flux-system --for=condition=Ready --timeout=120s")
+lab.sh('''
+kubectl wait kustomization/cluster --namespace flux-system \\
+  --for=jsonpath="{.status.lastAppliedRevision}" --timeout=120s
+''')
 root = lab.cluster().get(
     "kustomize.toolkit.fluxcd.io/v1", "Kustomization", "cluster", "flux-system"
 )
