@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     bundle.add_argument("file", type=Path)
     chosen = parser.parse_args(arguments)
     # As for Ctrl-C: programs that were started are ended, locks and half-made folders go.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
         if chosen.command == "way":
             print(api.way())

@@ -133,8 +133,8 @@ def start_in_background() -> None:
 def status() -> list[PartStatus]:
     """Return the progress of every part, in the order in which they are got."""
     cache, plan = Cache(), _plan()
-    rows = Board(cache.root).read()
-    durations = Durations(cache.root)
+    board, durations = Board(cache.root), Durations(cache.root)
+    rows, running = board.read(), board.running()
     missing = {part.key for part in Maker(plan, cache).missing(plan.finals)}
     result = []
     for part in plan.parts:
@@ -142,7 +142,7 @@ def status() -> list[PartStatus]:
         state: State = "waiting"
         if part.key not in missing:
             state = "done"
-        elif row.get("state") == "running" and _runs(row.get("pid")):
+        elif part.key in running:
             state = "running"
         elif row.get("state") == "failed":
             state = "failed"
@@ -198,36 +198,25 @@ def _ready(part: Part, what: str) -> Path:
     if folder is not None:
         return folder
     plan = _plan()
-    rows, durations = Board(cache.root).read(), Durations(cache.root)
+    board, durations = Board(cache.root), Durations(cache.root)
+    rows, running = board.read(), board.running()
     missing = Maker(plan, cache).missing([part])
     # What stands before it in the order is made before it, whether it needs that or not.
     order = Maker(plan, cache).missing(plan.finals)
     ahead = order[: order.index(part) + 1] if part in order else missing
-    left, running = 0.0, ""
+    left, now = 0.0, ""
     for one in ahead:
         row = rows.get(one.key, {})
         spent = 0.0
-        if row.get("state") == "running" and _runs(row.get("pid")):
+        if one.key in running:
             spent = time.time() - float(row.get("started") or time.time())
-            running = f"; now: {row.get('doing', one.does)}"
+            now = f"; now: {row.get('doing', one.does)}"
         left += max(durations.expected(one) - spent, 1.0)
     raise NotReady(
-        f"{what} is not there yet: {len(ahead)} parts to go, about {duration(left)}{running}"[:400],
+        f"{what} is not there yet: {len(ahead)} parts to go, about {duration(left)}{now}"[:400],
         expected=f"the part {part.name}",
         todo="wait and try again; `make status` shows how far it is, `make up` starts it",
     )
-
-
-def _runs(pid: object) -> bool:
-    if not isinstance(pid, int):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> LabError:

@@ -25,6 +25,8 @@ from labs.instance import write_json
 HEAD = "bundle.json"
 FORMAT = 1
 KIND = "gitops-hackfest bundle"
+TOLD = 20 << 20
+"""Bytes from which on it is told that a file is unpacked: it takes a moment."""
 TODO = "make a new one with `make bundle` where there is a network, or copy the file again"
 
 
@@ -108,7 +110,8 @@ class Bundle:
                     inside = not PurePosixPath(member.name).is_absolute()
                     if wanted is None or source is None or ".." in member.name or not inside:
                         raise _refused(self.path, f"it holds {member.name}, which its head lacks")
-                    tell(f"unpack {member.name}")
+                    if member.size > TOLD:
+                        tell(f"unpack {member.name} ({member.size >> 20} MiB)")
                     if _copy(source, target / member.name, wanted) != wanted["sha256"]:
                         raise _refused(self.path, f"{member.name} in it is damaged")
         except (OSError, EOFError, zlib.error, tarfile.TarError) as wrong:
@@ -149,7 +152,7 @@ def unpack(path: Path, root: Path, tell: Callable[[str], None] = print) -> Bundl
     if known is None or known.files != bundle.files:
         tell(f"check {path.name}")
         check_sum(path)
-    bundle.unpack(root, lambda _: None)
+    bundle.unpack(root, tell)
     return bundle
 
 

@@ -33,6 +33,19 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60:02d} s"
 
 
+def alive(pid: object) -> bool:
+    """Return whether a process of this number runs."""
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 class Durations:
     """How long each part took the last time it was made on this machine, in seconds."""
 
@@ -63,6 +76,14 @@ class Board:
     def read(self) -> dict[str, dict[str, Any]]:
         """Return what was last written of each part, by the part's key."""
         return {row["key"]: row for row in _read(self._path).get("parts", [])}
+
+    def running(self) -> set[str]:
+        """Return the keys of the parts that a living process is making."""
+        return {
+            key
+            for key, row in self.read().items()
+            if row["state"] == "running" and alive(row.get("pid"))
+        }
 
     def write(self, part: Part, state: str, **more: object) -> None:
         """Change one part's row."""

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from labs.errors import LabError
-from scripts.supply import archive, catalogue, golang, node, pull, source, ways
+from scripts.supply import api, archive, catalogue, golang, node, pull, source, ways
 from scripts.supply.archive import Config, Content
 from scripts.supply.parts import Plan, tree_digest
+from scripts.supply.progress import Board
 
 
 @pytest.fixture(scope="module", params=["pull", "source"])
@@ -149,3 +150,34 @@ def test_the_storage_manifest_of_kind_is_read_from_its_source(tmp_path: Path) ->
         "const defaultStorageManifest = `\nimage: ` + oneImage + `\nend: true\n`\n"
     )
     assert node.storage_manifest(tmp_path) == b"image: docker.io/kindest/one:v1\nend: true\n"
+
+
+def test_who_looks_on_sees_the_way_that_is_being_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LAB_SUPPLY", "LAB_BUNDLE", "BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path))
+    made = source.plan(catalogue.load())
+    Board(tmp_path).write(made.parts[0], "running")
+    monkeypatch.setattr(ways, "registries_answer", lambda: True)
+    ways.way.cache_clear()
+    assert ways.way() == "source"
+    Board(tmp_path).write(made.parts[0], "done")
+    ways.way.cache_clear()
+    assert ways.way() == "pull"
+    ways.way.cache_clear()
+
+
+def test_what_is_not_there_yet_says_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path))
+    monkeypatch.setenv("LAB_SUPPLY", "source")
+    ways.way.cache_clear()
+    with pytest.raises(api.NotReady, match=r"kubectl is not there yet: \d+ parts to go, about \d+"):
+        api.tool("kubectl")
+    assert {row.state for row in api.status()} == {"waiting"}
+    with pytest.raises(LabError, match="one of crane, flux, kind, kubectl"):
+        api.tool("helm")
+    ways.way.cache_clear()
