@@ -65,7 +65,7 @@ def token(instance: Instance) -> str:
     """Return the lab's token: random, made once, readable by its owner alone."""
     path = home(instance) / "token"
     if not path.exists():
-        files.write_private(path, secrets.token_hex(24))
+        files.write_private(path, secrets.token_urlsafe(16))
     return path.read_text().strip()
 
 

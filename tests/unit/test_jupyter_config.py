@@ -28,7 +28,7 @@ def test_what_is_secret_is_private(lab: Instance) -> None:
     token = jupyter_config.home(lab) / "token"
     for path in (token, jupyter_config.config_file(lab)):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert len(jupyter_config.token(lab)) == 48
+    assert len(jupyter_config.token(lab)) == 22
     assert jupyter_config.token(lab) == jupyter_config.token(lab)
 
 
