@@ -99,10 +99,10 @@ def compile_(bench: Workshop, home: Path, build_: Build, arch: str, folder: Path
     def compiled(line: str) -> None:
         nonlocal count
         if line.startswith("go: downloading"):
-            bench.say(f"download {line.split()[2]}")
+            bench.tell(f"download {line.split()[2]}")
         elif line and not line.startswith(("go:", "#")):
             count += 1
-            bench.say(f"compile {line} ({count} packages so far)")
+            bench.tell(f"compile {line} ({count} packages so far)")
 
     bench.run(
         *(_go(home), "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),

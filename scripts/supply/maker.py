@@ -30,6 +30,10 @@ class Bench:
     def say(self, doing: str) -> None:
         """Tell what is being done, for the terminal, status.json and the log."""
         self._log.write(f"-- {doing}")
+        self.tell(doing)
+
+    def tell(self, doing: str) -> None:
+        """Tell how far that is, for the terminal and status.json alone."""
         self._tell(doing)
 
     def run(
@@ -43,7 +47,7 @@ class Bench:
     ) -> None:
         """Run a program, logged. Raises StepFailed."""
         self._log.run(
-            *argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, on_line=on_line or self._tell
+            *argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, on_line=on_line or self.tell
         )
 
 

@@ -23,6 +23,8 @@ class Workshop(Protocol):
 
     def say(self, doing: str) -> None: ...
 
+    def tell(self, doing: str) -> None: ...
+
     def run(
         self,
         *argv: str | Path,

@@ -167,8 +167,9 @@ class Progress:
             stop.set()
             ticker.join()
             doing[0] = str(wrong) or type(wrong).__name__
-            row("failed" if isinstance(wrong, Exception) else "waiting")
-            self.say(f"[{self._number}/{self._total}] {part.does}: {type(wrong).__name__}")
+            failed = isinstance(wrong, Exception)
+            row("failed" if failed else "waiting")
+            self.say(f"{head}: {'failed' if failed else 'interrupted'}")
             raise
         stop.set()
         ticker.join()
@@ -176,7 +177,7 @@ class Progress:
         doing[0] = part.does
         row("done")
         self.durations.record(part, seconds)
-        self.say(f"[{self._number}/{self._total}] {part.does}: done in {duration(seconds)}")
+        self.say(f"{head}: done in {duration(seconds)}")
 
     def _show(self, line: str) -> None:
         with self._lock:

@@ -60,10 +60,10 @@ def tool_part(tool: Tool) -> Part:
         mirror = Mirror.current()
         name = address.rsplit("/", 1)[-1]
         got, published = bench.folder / ".got", bench.folder / ".sums"
-        download.fetch(mirror.tool(sums), published, bench.say)
+        download.fetch(mirror.tool(sums), published, bench.tell)
         wanted = download.published_sum(published.read_text(), name)
         published.unlink()
-        download.fetch(mirror.tool(address), got, bench.say)
+        download.fetch(mirror.tool(address), got, bench.tell)
         download.check(got, wanted, mirror.tool(address))
         target = bench.folder / tool.name
         if name.endswith((".tar.gz", ".tgz")):
