@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -57,7 +58,8 @@ def sync(
     from labs.gitops.sync_text import text
 
     console = Console(highlight=False)
-    if not console.is_terminal:  # a log has no use for a countdown: it gets the end alone
+    # rich takes a notebook for a terminal. A log has no use for a countdown: it gets the end alone.
+    if not sys.stdout.isatty():
         print(text(way.follow(Instance.current(), revision, timeout=timeout)))
         return
     with Live(console=console, refresh_per_second=5) as live:

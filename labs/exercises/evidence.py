@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from labs.gitops import sync
 from labs.gitops.commits import Commit
 from labs.gitops.config_repo import UPSTREAM, ConfigRepo, attendees
-from labs.gitops.sync import Sync
+from labs.gitops.stages import STAGES, Sync
 from labs.gitops.sync_text import clock
 from labs.step import Attempt, CheckFailed, NotDone
 
@@ -86,7 +87,7 @@ def way(seen: Sync) -> str:
     pushed = seen.reached["pushed"]
     steps = [
         f"{stage} +{max(0.0, seen.seconds(stage, before)):.1f} s"
-        for before, stage in zip(sync.STAGES, sync.STAGES[1:], strict=False)
+        for before, stage in pairwise(STAGES)
     ]
     return f"pushed {clock(pushed.at, pushed.within).strip()}, {', '.join(steps)}"
 

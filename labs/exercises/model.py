@@ -2,100 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from labs.errors import LabError
+from labs.exercises import model_checks as checks
 from labs.exercises import model_proofs as proofs
-from labs.exercises.evidence import HELLO, changing, live, pushed_change, value, way
+from labs.exercises.evidence import HELLO
+from labs.exercises.model_checks import FOLDER
 from labs.gitops import sync
-from labs.gitops.config_repo import UPSTREAM, attendees
 from labs.gitops.sync_text import text
 from labs.instance import Instance
 from labs.platform import app
-from labs.step import Attempt, CheckFailed, Frame, NotDone, Step
+from labs.step import Frame, Step
 from labs.wait import NotYet
-
-FOLDER = "apps/production"
-COMMITS = 3
-
-
-def _loop_time(attempt: Attempt) -> str:
-    repo = attendees(attempt.instance)
-    repo.fetch()
-    found = changing(repo, "COLOUR")
-    if not found:
-        raise NotYet("no new colour is pushed yet")
-    seen = sync.look(attempt.instance, found[0].sha)
-    if not seen.live:
-        raise NotYet(f"{found[0].short} is on its way: {seen.waits_for}")
-    return f"{max(0.0, seen.seconds('live')):.0f} s: {way(seen)}"
-
-
-def _loop(attempt: Attempt) -> str:
-    commit = pushed_change(
-        attempt, "COLOUR", f"choose a colour in {HELLO}, `git commit -am …`, `git push`"
-    )
-    return f"{commit}: {way(live(attempt, commit))}"
-
-
-def _function(attempt: Attempt) -> str:
-    if not attempt.answered:
-        raise NotDone(
-            f"no answer: how many objects {FOLDER} stands for is still open",
-            expected="a number",
-            todo=f"`kubectl kustomize {FOLDER}` writes them down, parted by lines of `---`",
-        )
-    objects = attendees(attempt.instance).render(FOLDER, UPSTREAM)
-    if str(attempt.answer) != str(len(objects)):
-        raise CheckFailed(
-            f"{attempt.answer}",
-            expected=f"the number of objects that `kubectl kustomize {FOLDER}` writes",
-            todo="each of them has one line that begins with `kind:`: count these",
-        )
-    return f"{len(objects)} objects, {', '.join(str(found['kind']) for found in objects)}"
-
-
-def _reaction(attempt: Attempt) -> str:
-    commit = pushed_change(
-        attempt, "replicas", f"write another number at `replicas` in {HELLO}, commit, push"
-    )
-    number = value(attendees(attempt.instance), "replicas", commit.sha)
-    return f"{commit.short} says {number} pods: {way(live(attempt, commit))}"
-
-
-def _revert(attempt: Attempt) -> str:
-    repo = attendees(attempt.instance)
-    repo.fetch()
-    scaled = {commit.sha for commit in changing(repo, "replicas")}
-    for commit in repo.log(UPSTREAM, HELLO, 200):
-        undone = re.search(r"This reverts commit ([0-9a-f]{40})", commit.body)
-        if undone and undone[1] in scaled:
-            seen = live(attempt, commit)
-            number = value(repo, "replicas", commit.sha)
-            return f"{commit.short} undoes {undone[1][:7]}, {number} pods again: {way(seen)}"
-    raise NotDone(
-        "no commit on the server that undoes the one with the new number of pods",
-        expected="`git revert` of that commit, pushed",
-        todo=f"`git log --oneline -- {HELLO}` names it; `git revert --no-edit NAME`, `git push`",
-    )
-
-
-def _stream(attempt: Attempt) -> str:
-    if not attempt.answered:
-        raise NotDone(
-            f"no answer: what the last {COMMITS} commits stand for is still open",
-            expected=f"a list of {COMMITS} numbers, the newest commit's first",
-            todo='`lab.render("apps/production", "origin/main~1")` is the cluster one commit ago',
-        )
-    repo = attendees(attempt.instance)
-    states = [int(value(repo, "replicas", f"{UPSTREAM}~{n}")) for n in range(COMMITS)]
-    if attempt.answer != states:
-        raise CheckFailed(
-            f"{attempt.answer}",
-            expected=f"the number of pods that each of the last {COMMITS} commits stands for",
-            todo='of each, the Deployment\'s `["spec"]["replicas"]`; newest first',
-        )
-    return f"{states}: a row of commits in, a row of clusters out"
 
 
 def loop_view(instance: Instance) -> Frame:
@@ -123,7 +40,7 @@ STEPS: tuple[Step, ...] = (
         id="loop-time",
         title="From push to page",
         kind="predict",
-        check=_loop_time,
+        check=checks.loop_time,
         solution='lab.predict("loop-time", "about 15 s")',
         why="Whoever names a number looks more closely.",
     ),
@@ -131,7 +48,7 @@ STEPS: tuple[Step, ...] = (
         id="loop",
         title="Once round the loop",
         kind="edit",
-        check=_loop,
+        check=checks.loop,
         solution=f"""\
 git pull --quiet --rebase
 sed -i '/name: COLOUR/{{n;s/value: .*/value: green/}}' {HELLO}
@@ -150,7 +67,7 @@ lab sync
         id="function",
         title="The cluster as a function of the repository",
         kind="code",
-        check=_function,
+        check=checks.function,
         solution=f'answer = len(lab.render("{FOLDER}"))\n',
         why="Rendering needs no cluster: the same files always give the same objects.",
         hints=(
@@ -163,7 +80,7 @@ lab sync
         id="reaction",
         title="Change the input, watch the reaction",
         kind="edit",
-        check=_reaction,
+        check=checks.reaction,
         solution=f"""\
 git pull --quiet --rebase
 sed -i 's/^  replicas: .*/  replicas: 3/' {HELLO}
@@ -182,7 +99,7 @@ lab sync
         id="revert",
         title="Bring an old state back",
         kind="terminal",
-        check=_revert,
+        check=checks.revert,
         solution=f"""\
 git pull --quiet --rebase
 if grep --quiet "replicas: 3" {HELLO}; then
@@ -259,7 +176,7 @@ git push --quiet
         id="stream",
         title="A stream of clusters",
         kind="code",
-        check=_stream,
+        check=checks.stream,
         solution="""\
 def pods(revision):
     objects = lab.render("apps/production", revision)

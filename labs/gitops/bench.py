@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from labs.errors import LabError
 from labs.gitops import sync
 from labs.gitops.commits import Commit, Message
-from labs.gitops.config_repo import attendees
+from labs.gitops.config_repo import UPSTREAM, attendees
 from labs.gitops.draft import Draft
+from labs.gitops.stages import STAGES
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
 from labs.wait import NotYet, wait_for
 
 FILE = "apps/production/hello.yaml"
 GREETING = re.compile(r"(name: GREETING\n\s*value: )(.*)")
-LATER = sync.STAGES[1:]
+LATER = STAGES[1:]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def pushes(instance: Instance, runs: int, say: Callable[[str], None]) -> list[Ru
     """
     repo = attendees(instance)
     repo.fetch()
-    before = _greeting(repo.read(FILE, "origin/main"))
+    before = _greeting(repo.read(FILE, UPSTREAM))
     done = []
     for number in range(runs):
         due = _wait_for_phase(instance, number / runs)

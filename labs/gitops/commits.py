@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 FORMAT = "%H%x00%P%x00%an%x00%ae%x00%cI%x00%s%x00%(trailers:only,unfold)%x00%b%x1e"
 """What `git log --format` is asked for; `parsed` reads it."""
@@ -86,4 +87,19 @@ def parsed(log: str) -> list[Commit]:
                     {key: value for key, mark, value in pairs if mark},
                 )
             )
+    return found
+
+
+def recorded(record: Path) -> list[tuple[str, float, str]]:
+    """Return what Git noted of a branch's moves: where to, when (Unix seconds), and why.
+
+    Only the last move's time is exact: it is when the file was written.
+    """
+    if not record.exists():
+        return []
+    entries = [entry.partition("\t") for entry in record.read_text().splitlines()]
+    found = [(head.split()[1], float(head.split()[-2]), reason) for head, _, reason in entries]
+    if found:
+        sha, _, reason = found[-1]
+        found[-1] = (sha, record.stat().st_mtime, reason)
     return found

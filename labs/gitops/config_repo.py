@@ -8,21 +8,18 @@ overwritten. Writers of one branch race: who loses fetches, makes the change ane
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-from ruamel.yaml import YAML
-
 from labs.errors import LabError
-from labs.gitops.commits import FORMAT, Commit, Identity, Message, Written, parsed
+from labs.gitops import clone_guard
+from labs.gitops.commits import FORMAT, Commit, Identity, Message, Written, parsed, recorded
 from labs.gitops.draft import Draft, scratch_index
-from labs.gitops.git_words import CloneNotClean, PushRefused, explained, last_line, lost_race
+from labs.gitops.git_words import PushRefused, explained, last_line, lost_race
+from labs.gitops.rendering import render
 from labs.instance import Instance
 from labs.platform.loopback import DIRECT
-from labs.run import run
 
 # Where there is no git yet, importing must not fail: `make up` says what is missing.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -30,11 +27,13 @@ import git
 
 BRANCH = "main"
 REMOTE = "origin"
-UPSTREAM = f"{REMOTE}/{BRANCH}"
+TRACKING = f"refs/remotes/{REMOTE}/{BRANCH}"
+"""What the reader's own Git knows of the server; their push moves it, and the lab never does."""
+UPSTREAM = "refs/lab/main"
+"""What the lab knows of the server."""
 ATTEMPTS = 50
 """How often a lost race is run again; each attempt begins with what the winner pushed."""
 NETWORK_SECONDS = 60
-LOCK_SECONDS = 60
 ENVIRONMENT = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", **DIRECT}
 
 
@@ -126,12 +125,14 @@ class ConfigRepo:
     def fetch(self) -> Commit:
         """Get what others pushed; return the branch's newest commit. Raises GitServerAway."""
         try:
-            # FETCH_HEAD stays the reader's: their `git pull` may run in this clone at this moment.
+            # The reader may push or pull in this clone at this very moment: nothing that their
+            # Git reads or notes (FETCH_HEAD, origin/main and its record) is touched.
             self._repo.git.fetch(
                 "--quiet",
                 "--no-write-fetch-head",
+                "--refmap=",
                 REMOTE,
-                BRANCH,
+                f"+refs/heads/{BRANCH}:{UPSTREAM}",
                 env=ENVIRONMENT,
                 kill_after_timeout=NETWORK_SECONDS,
             )
@@ -143,45 +144,41 @@ class ConfigRepo:
         """Return when this clone's push made `sha` the newest, in Unix seconds, or None."""
         return self.pushes().get(sha)
 
+    def is_pushed(self, sha: str) -> bool:
+        """Return whether the server has a commit, by this clone's own push or the last fetch."""
+        return self.contains(TRACKING, sha) or self.contains(UPSTREAM, sha)
+
     def pushes(self) -> dict[str, float]:
         """Return the commits that this clone pushed as the newest, and when, in Unix seconds.
 
         Git writes its record of the server's branch right after the push: the time of the file
-        is exact, an older entry of the record has whole seconds.
+        is exact, an older entry of the record has whole seconds. A fetch at that very moment, such
+        as JupyterLab's, may get there first; what was committed here is known by HEAD's record.
         """
-        record = Path(self._repo.git_dir) / "logs" / "refs" / "remotes" / REMOTE / BRANCH
-        entries = record.read_text().splitlines() if record.exists() else []
-        found: dict[str, float] = {}
-        for age, entry in enumerate(reversed(entries)):
-            head, _, reason = entry.partition("\t")
-            words = head.split()
-            if reason.startswith("update by push"):
-                exact = record.stat().st_mtime if age == 0 else float(words[-2])
-                found.setdefault(words[1], exact)
-        return found
-
-    # The cluster as a function of the repository
+        logs = Path(self._repo.git_dir) / "logs"
+        made = {
+            sha
+            for sha, _, reason in recorded(logs / "HEAD")
+            if reason.startswith(("commit", "revert", "cherry-pick")) or "(pick)" in reason
+        }
+        return {
+            sha: at
+            for sha, at, reason in recorded(logs / TRACKING)
+            if reason.startswith("update by push") or sha in made
+        }
 
     def render(self, path: str, revision: str = "") -> list[dict[str, Any]]:
-        """Return the objects that a folder stands for: of the working folder, or of a commit."""
-        text = self.rendered(path, revision)
-        return [dict(found) for found in YAML(typ="safe", pure=True).load_all(text) if found]
-
-    def rendered(self, path: str, revision: str = "") -> str:
-        """Return what `kubectl kustomize` makes of a folder, as YAML.
+        """Return the objects that a folder stands for: of the working folder, or of a commit.
 
         Raises CommandFailed with kustomize's words where the folder does not build.
         """
-        todo = f"mend what the last line names; `kubectl kustomize {path}` tries again"
         if not revision:
-            return run(self._kubectl, "kustomize", path, cwd=self.path, timeout=60, todo=todo)
+            return render(self.path, path, self._kubectl)
         with scratch_index() as index:
             env = {"GIT_INDEX_FILE": str(index)}
             self._repo.git.read_tree(self.commit(revision).sha, env=env)
             self._repo.git.checkout_index("--all", f"--prefix={index.parent}/", env=env)
-            return run(self._kubectl, "kustomize", path, cwd=index.parent, timeout=60, todo=todo)
-
-    # Writing
+            return render(index.parent, path, self._kubectl)
 
     def propose(self, change: Callable[[Draft], None]) -> str:
         """Return the difference that a change would make to the newest commit; changes nothing."""
@@ -203,7 +200,7 @@ class ConfigRepo:
         CloneNotClean, PushRefused, GitServerAway, or what `change` raises; then nothing is done.
         """
         env = {**ENVIRONMENT, **(author.environment() if author else {})}
-        with self._alone():
+        with clone_guard.alone(self.path, Path(self._repo.git_dir)):
             self._refuse_unclean()
             for lost in range(ATTEMPTS):
                 base = self.fetch().sha
@@ -249,51 +246,23 @@ class ConfigRepo:
         return ""
 
     def _refuse_unclean(self) -> None:
-        detached = self._repo.head.is_detached
-        where = "a detached commit" if detached else f"branch {self._repo.active_branch.name!r}"
-        if detached or self._repo.active_branch.name != BRANCH:
-            raise CloneNotClean(
-                f"the clone {self.path} stands on {where}",
-                expected=f"the branch {BRANCH!r}",
-                todo=f"end what you are at (`git status` names it), then `git switch {BRANCH}`",
-            )
+        if self._repo.head.is_detached:
+            raise clone_guard.elsewhere(self.path, "a detached commit", BRANCH)
+        branch = self._repo.active_branch.name
+        if branch != BRANCH:
+            raise clone_guard.elsewhere(self.path, f"the branch {branch!r}", BRANCH)
         if self._repo.is_dirty(untracked_files=False):
-            raise CloneNotClean(
-                f"changes that are not committed in {self.path}: {', '.join(self.changed())}",
-                expected="a clean clone, for nothing of yours is ever overwritten",
-                todo="commit and push them (`git diff` shows them), or `git restore` the files",
-            )
+            raise clone_guard.uncommitted(self.path, self.changed())
 
     def _refuse_unpushed(self) -> None:
         if waiting := self.unpushed():
-            raise CloneNotClean(
-                f"a commit of yours that is not pushed: {waiting[0]}",
-                expected="a clone that is no further than the server",
-                todo="`git pull --rebase`, `git push`; or undo it with `git reset --keep HEAD~1`",
-            )
+            raise clone_guard.unpushed(waiting[0])
 
     def _refuse_in_the_way(self, draft: Draft) -> None:
         incoming = set(str(self._repo.git.diff("HEAD", draft.base, "--name-only")).splitlines())
         in_the_way = (incoming | draft.touched) & set(self._repo.untracked_files)
         if in_the_way:
-            raise CloneNotClean(
-                f"files that Git does not know are in the way: {', '.join(sorted(in_the_way))}",
-                expected="room for files of the same names",
-                todo="commit them, or move them elsewhere",
-            )
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        lock = FileLock(Path(self._repo.git_dir) / "lab.lock")
-        try:
-            with lock.acquire(timeout=LOCK_SECONDS):
-                yield
-        except Timeout as held:
-            raise LabError(
-                f"another command has been writing in {self.path} for {LOCK_SECONDS} s",
-                expected="one writer of a clone at a time",
-                todo="wait for it to end, then run this again",
-            ) from held
+            raise clone_guard.in_the_way(in_the_way)
 
 
 def attendees(instance: Instance) -> ConfigRepo:

@@ -7,68 +7,29 @@ seen by one command or notebook is known to all, also after a restart.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from labs.errors import LabError
+from labs.gitops import stages
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo, attendees
-from labs.instance import Instance, write_json
+from labs.gitops.config_repo import ConfigRepo, attendees
+from labs.gitops.stages import STAGES, Reached, Sync
+from labs.instance import Instance
 from labs.platform import app, flux, kubernetes, rollout
 from labs.platform.flux import Poll
 from labs.platform.kind import APP_NODE_PORT
 from labs.platform.kubernetes import Cluster, Object
 from labs.wait import NotYet, wait_for
 
-STAGES = ("pushed", "fetched", "applied", "live")
 LOOK_SECONDS = 0.2
 CLOSE_SECONDS = 2.5
 """Looks further apart than this do not tell when a stage was reached; the objects do."""
-NEXT = {
-    "pushed": "push it: `git push`",
-    "fetched": "`flux get sources git` shows what Flux last fetched",
-    "applied": "`flux get kustomizations` shows what Flux last applied",
-    "live": "`kubectl get pods --all-namespaces` shows what is not ready",
-}
 
 
 class Stuck(LabError):
     """A commit gets no further until somebody does something; the message says who says so."""
-
-
-@dataclass(frozen=True)
-class Reached:
-    """When a stage was reached, in Unix seconds, and how exactly that is known, in seconds."""
-
-    at: float
-    within: float
-
-
-@dataclass(frozen=True)
-class Sync:
-    """One look at a commit's way."""
-
-    commit: Commit
-    reached: dict[str, Reached]
-    waits_for: str
-    poll: Poll | None
-    at: float
-
-    @property
-    def live(self) -> bool:
-        return len(self.reached) == len(STAGES)
-
-    @property
-    def stage(self) -> str:
-        """The stage that comes next, or `live` when all are reached."""
-        return STAGES[min(len(self.reached), len(STAGES) - 1)]
-
-    def seconds(self, stage: str, since: str = "pushed") -> float:
-        """Return the seconds from one stage to another."""
-        return self.reached[stage].at - self.reached[since].at
 
 
 def newest(instance: Instance) -> Commit:
@@ -118,8 +79,7 @@ def follow(
 
 def look(instance: Instance, sha: str) -> Sync:
     """Look once how far a commit is. Raises Stuck where it gets no further by itself."""
-    path = instance.root / "sync" / f"{sha}.json"
-    seen, reached = _kept(path)
+    seen, reached = stages.kept(instance, sha)
     view = _View(attendees(instance), instance, sha)
     waits_for = ""
     for stage in STAGES:
@@ -135,19 +95,8 @@ def look(instance: Instance, sha: str) -> Sync:
         seen_coming = since < CLOSE_SECONDS and not (stage == "pushed" and told.exact)
         reached[stage] = Reached(now, since) if seen_coming else Reached(told.at, told.within)
     now = time.time()
-    reached |= _kept(path)[1]  # somebody else may have looked meanwhile: who came first is right
-    write_json(
-        path, {"seen": now, "reached": {name: (r.at, r.within) for name, r in reached.items()}}
-    )
+    reached = stages.keep(instance, sha, now, reached)
     return Sync(view.commit, reached, waits_for, view.poll(), now)
-
-
-def _kept(path: Path) -> tuple[float, dict[str, Reached]]:
-    """Return when the last look was, and what it and those before it have found."""
-    if not path.exists():
-        return 0.0, {}
-    kept = json.loads(path.read_text())
-    return kept["seen"], {stage: Reached(*found) for stage, found in kept["reached"].items()}
 
 
 @dataclass(frozen=True)
@@ -194,7 +143,7 @@ class _View:
         return self._repo.contains(sha, self.commit.sha)
 
     def _pushed(self) -> _Told:
-        if not self._repo.contains(UPSTREAM, self.commit.sha):
+        if not self._repo.is_pushed(self.commit.sha):
             raise NotYet("not pushed yet")
         at = self._repo.pushed_at(self.commit.sha)
         if at is None:  # somebody else's push: Git keeps the commit's time alone
@@ -233,9 +182,10 @@ class _View:
         return _Told(max(times))
 
     def _live(self) -> _Told:
-        times = [self._applied().at]
+        times = [0.0]
         for each in flux.kustomizations(self._cluster):
             self._refuse_failed(each)
+            times.append(flux.since(each) or 0.0)
             for kind, namespace, name in flux.inventory(each):
                 if kind == "Deployment":
                     times.append(rollout.finished(self._cluster, namespace, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from labs.gitops.sync import STAGES, Sync
+from labs.gitops.stages import STAGES, Sync
 from labs.platform.flux import Poll
 
 BAR = 20

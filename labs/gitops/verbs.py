@@ -7,6 +7,7 @@ from typing import Any
 from labs import show
 from labs.gitops import sync as way
 from labs.gitops.config_repo import attendees
+from labs.gitops.stages import Sync
 from labs.gitops.sync_text import text
 from labs.instance import Instance
 
@@ -19,7 +20,7 @@ def sync(revision: str = "", timeout: float = 120) -> None:
     instance = Instance.current()
     live: list[show.Live] = []
 
-    def on_look(seen: way.Sync) -> None:
+    def on_look(seen: Sync) -> None:
         if live:
             live[0].update(text(seen))
         else:

@@ -140,6 +140,7 @@ def _write_gitconfig(instance: Instance) -> None:
         ("push.autoSetupRemote", "true"),
         ("commit.gpgSign", "false"),
         ("tag.gpgSign", "false"),
+        ("log.excludeDecoration", "refs/lab/*"),
     ]
     ports = instance.root / "ports.json"
     if ports.exists() and "git" in json.loads(ports.read_text()):

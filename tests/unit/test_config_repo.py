@@ -208,6 +208,32 @@ def test_a_git_server_that_is_down_is_named(clone: ConfigRepo) -> None:
     assert (clone.path / FILE).read_text() == TEXT
 
 
+def test_a_fetch_of_the_lab_moves_nothing_that_the_reader_sees(
+    clone: ConfigRepo, server: Path, tmp_path: Path
+) -> None:
+    other = ConfigRepo(new_clone(server, tmp_path / "other"))
+    theirs = other.write(Message("Theirs"), append("theirs")).commit
+    git("fetch", cwd=clone.path)
+    before = (clone.path / ".git" / "FETCH_HEAD").read_text()
+    newer = other.write(Message("Newer"), append("newer")).commit
+    assert clone.fetch().sha == newer.sha
+    assert clone.is_pushed(newer.sha)
+    assert git("rev-parse", "origin/main", cwd=clone.path) == theirs.sha
+    assert (clone.path / ".git" / "FETCH_HEAD").read_text() == before
+    assert clone.pushed_at(theirs.sha) is None, "somebody else pushed it"
+
+
+def test_a_push_is_known_though_a_fetch_noted_it_first(clone: ConfigRepo, server: Path) -> None:
+    (clone.path / FILE).write_text(TEXT + "# mine\n")
+    git("commit", "-qam", "Mine", cwd=clone.path)
+    sha = clone.commit().sha
+    assert not clone.is_pushed(sha)
+    git("push", "-q", str(server), "HEAD:main", cwd=clone.path)  # leaves origin/main as it was
+    git("fetch", "-q", cwd=clone.path)
+    assert clone.is_pushed(sha)
+    assert clone.pushed_at(sha) is not None
+
+
 def test_a_rebase_in_the_middle_is_left_alone(clone: ConfigRepo) -> None:
     git("switch", "--quiet", "--detach", cwd=clone.path)
     with pytest.raises(CloneNotClean, match="detached"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from labs.gitops.commits import Commit, Identity
-from labs.gitops.sync import Reached, Sync
+from labs.gitops.stages import Reached, Sync
 from labs.gitops.sync_text import countdown, text
 from labs.platform.flux import Poll
 
