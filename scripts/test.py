@@ -19,7 +19,8 @@ from scripts import check
 TEST_NAME = "hackfest-test"
 OUTPUT = PROJECT / ".lab" / "test-output"
 """Output notebooks, screenshots, timings and junit.xml of the last run."""
-SUITES = ("tests/unit", "tests/cluster", "tests/browser")
+SUITES = ("tests/cluster", "tests/browser")
+"""The unit tests are one of the checks, which come first."""
 
 
 def main() -> int:
