@@ -26,6 +26,8 @@ from labs.wait import NotYet, wait_for
 LOOK_SECONDS = 0.2
 CLOSE_SECONDS = 2.5
 """Looks further apart than this do not tell when a stage was reached; the objects do."""
+ANSWERS = 5
+"""So many in a row come from new pods when a new version is live; each may be another pod's."""
 
 
 class Stuck(LabError):
@@ -189,14 +191,20 @@ class _View:
             for kind, namespace, name in flux.inventory(each):
                 if kind == "Deployment":
                     times.append(rollout.finished(self._cluster, namespace, name))
-                if kind == "Service" and self._published(namespace, name):
-                    app.answer(self._instance)
+                if kind == "Service":
+                    self._answered_by_new_pods(namespace, name)
         return _Told(max(times))
 
-    def _published(self, namespace: str, name: str) -> bool:
+    def _answered_by_new_pods(self, namespace: str, name: str) -> None:
+        """Ask the page, if this Service is behind it: pods that are ending may answer a while."""
         service = self._cluster.get("v1", "Service", name, namespace) or {"spec": {}}
         ports = service["spec"].get("ports", [])
-        return any(port.get("nodePort") == APP_NODE_PORT for port in ports)
+        if not any(port.get("nodePort") == APP_NODE_PORT for port in ports):
+            return
+        ending = rollout.ending(self._cluster, namespace, service["spec"].get("selector", {}))
+        for _ in range(ANSWERS if ending else 1):
+            if app.answer(self._instance).get("pod") in ending:
+                raise NotYet(f"{namespace}/{name}: a pod that is ending still answers")
 
     def _refuse_stopped(self, found: Object, kind: str) -> None:
         if flux.suspended(found):

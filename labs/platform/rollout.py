@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from labs.platform import kubernetes
 from labs.platform.flux import moment
 from labs.platform.kubernetes import Cluster, Object
@@ -40,10 +42,19 @@ def progress(deployment: Object) -> str:
     return ""
 
 
+def ending(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> set[str]:
+    """Return the names of a Service's pods that were told to end."""
+    pods = cluster.list("v1", "Pod", namespace, _selector(labels))
+    return {pod["metadata"]["name"] for pod in pods if kubernetes.pod_state(pod) == "Terminating"}
+
+
+def _selector(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
 def _pods(cluster: Cluster, deployment: Object) -> str:
     """Return why pods are not ready, where they say so."""
-    labels = deployment["spec"]["selector"].get("matchLabels", {})
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    selector = _selector(deployment["spec"]["selector"].get("matchLabels", {}))
     pods = cluster.list("v1", "Pod", deployment["metadata"]["namespace"], selector)
     states = {kubernetes.pod_state(pod) for pod in pods}
     reasons = sorted(states - {"Ready", "Terminating", "Pending", "Running", "ContainerCreating"})
