@@ -18,6 +18,7 @@ from labs.gitops.draft import Draft
 from labs.gitops.stages import STAGES
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
+from labs.platform.flux import Poll
 from labs.wait import NotYet, wait_for
 
 FILE = "apps/production/hello.yaml"
@@ -44,9 +45,10 @@ def pushes(instance: Instance, runs: int, say: Callable[[str], None]) -> list[Ru
     before = _greeting(repo.read(FILE, UPSTREAM))
     done = []
     for number in range(runs):
-        due = _wait_for_phase(instance, number / runs)
+        poll = _wait_for_phase(instance, number / runs)
         commit = _greet(instance, f"Hello, push {number + 1} of {runs}")
         seen = sync.follow(instance, commit.sha)
+        due = (poll.last + poll.interval - seen.reached["pushed"].at) % poll.interval
         seconds = {stage: seen.seconds(stage) for stage in LATER}
         done.append(Run(commit, due, seconds))
         shown = "  ".join(f"{stage} {seconds[stage]:5.1f} s" for stage in LATER)
@@ -83,10 +85,10 @@ def table(instance: Instance, runs: list[Run]) -> str:
     return "\n".join(lines)
 
 
-def _wait_for_phase(instance: Instance, part: float) -> float:
-    """Wait until this part of the poll's interval has passed; return the seconds to the next."""
+def _wait_for_phase(instance: Instance, part: float) -> Poll:
+    """Wait until this part of the poll's interval has passed; return the poll before it."""
 
-    def reached() -> float:
+    def reached() -> Poll:
         repository = flux.source(kubernetes.api(instance))
         poll = flux.poll(instance, repository) if repository else None
         if poll is None:
@@ -95,7 +97,7 @@ def _wait_for_phase(instance: Instance, part: float) -> float:
         wanted = part * poll.interval
         if not wanted <= passed <= wanted + 1.0:
             raise NotYet(f"{passed:.1f} s after the poll")
-        return poll.remaining(time.time())
+        return poll
 
     return wait_for(reached, what="the time to push", timeout=60, interval=0.1)
 
