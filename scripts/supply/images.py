@@ -119,6 +119,8 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         bench.say(f"save {ref}")
         bench.run("docker", "save", "--output", bench.folder / TAR, ref)
         bench.run("docker", "image", "rm", base_ref)  # its layers stay, as this image's
+        if not image.version:
+            engine.drop_older(image.name)
 
     part = Part(
         name=f"image-{image.short}",
