@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,39 +14,15 @@ from labs.gitops.commits import Identity, Message
 from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.draft import Draft
 from labs.gitops.git_words import CloneNotClean, GitServerAway, PushRefused
+from tests.unit.gitrepos import git, new_clone, new_server
 
 FILE = "apps/production/hello.yaml"
 TEXT = "# a comment that stays\nreplicas: 2 # {marker}\nimage: hello:0.9.0\n"
 
 
-def git(*words: str | Path, cwd: Path) -> str:
-    done = subprocess.run(
-        ["git", *map(str, words)], cwd=cwd, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Path:
-    bare = tmp_path / "server" / "config.git"
-    bare.mkdir(parents=True)
-    git("init", "--quiet", "--bare", "--initial-branch=main", ".", cwd=bare)
-    git("config", "receive.advertisePushOptions", "true", cwd=bare)
-    seed = new_clone(bare, tmp_path / "seed")
-    (seed / FILE).parent.mkdir(parents=True)
-    (seed / FILE).write_text(TEXT)
-    git("add", ".", cwd=seed)
-    git("commit", "--quiet", "-m", "Begin", cwd=seed)
-    git("push", "--quiet", "origin", "main", cwd=seed)
-    return bare
-
-
-def new_clone(bare: Path, path: Path) -> Path:
-    git("clone", "--quiet", bare, path, cwd=bare)
-    git("config", "user.name", path.name, cwd=path)
-    git("config", "user.email", f"{path.name}@hackfest.local", cwd=path)
-    git("symbolic-ref", "HEAD", "refs/heads/main", cwd=path)
-    return path
+    return new_server(tmp_path / "server", {FILE: TEXT})
 
 
 @pytest.fixture
