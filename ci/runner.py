@@ -62,12 +62,11 @@ class Job:
             why = f"the commit could not be fetched: {failure.stderr.strip()}"
             reporter.tell({"log": why})
             return "failure", why
-        secrets = secrets_file.read()
-        names = {"REGISTRY_USER": "registry_user", "REGISTRY_PASSWORD": "registry_password"}
         file = self.work / "secrets"
         file.touch(mode=0o600)
-        file.write_text("".join(f"{name}={secrets[key]}\n" for name, key in names.items()))
-        variables = {name: os.environ[f"CI_{name}"] for name in ("REGISTRY", "BASE")}
+        file.write_text(f"REGISTRY_PASSWORD={secrets_file.read()['registry_password']}\n")
+        names = ("REGISTRY", "REGISTRY_USER", "BASE")
+        variables = {name: os.environ[f"CI_{name}"] for name in names}
         self._process = act.start(act.command(self.work, self.job, file, variables), self.work)
         late = threading.Timer(LONGEST, self._late)
         late.start()

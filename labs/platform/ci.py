@@ -19,6 +19,9 @@ from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 
 REPO = "app"
+USER = "ci"
+"""Whose credentials the runner has: it may push images, and no commits."""
+
 DISPATCHER = "http://ci:8000"
 """As the Git server and the runner see it."""
 
@@ -43,10 +46,8 @@ def ensure(instance: Instance, say: Callable[[str], None] = lambda line: None) -
     given = json.dumps({"hook": known["hook"], "runner": known["runner"]})
     docker.exec_in(dispatcher.name, "ci-secrets", stdin=given)
     docker.ensure_container(instance, runner, say)
-    user, password = "ci", credentials(instance)["ci"]
-    given = json.dumps(
-        {"runner": known["runner"], "registry_user": user, "registry_password": password}
-    )
+    password = credentials(instance)[USER]
+    given = json.dumps({"runner": known["runner"], "registry_password": password})
     docker.exec_in(runner.name, "ci-secrets", stdin=given)
     wait_for_http(f"{base_url(instance)}/healthy", what="CI's dispatcher answering on its port")
     git_server.notify(instance, "ci", [REPO], f"{DISPATCHER}/hook", known["hook"])
@@ -87,6 +88,7 @@ def runner_spec(instance: Instance, image: str, base: str) -> docker.ContainerSp
             "CI_GIT": "http://git",
             "CI_DISPATCHER": DISPATCHER,
             "CI_REGISTRY": registry.INNER_ADDRESS,
+            "CI_REGISTRY_USER": USER,
             "CI_BASE": base,
         },
         command=("ci-runner",),

@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 SEARCHED = ("/etc", "/home", "/root", "/run", "/srv", "/tmp", "/var", "/mnt", "/opt")
-MARKS = (b"client-key-data", b"certificate-authority-data", b"BEGIN RSA PRIVATE KEY")
+MARKS = (b"client-key" + b"-data", b"certificate-authority" + b"-data", b"RSA PRIVATE" + b" KEY")
+"""In two halves each, or the script would find itself."""
 
 
 def cluster_keys() -> list[str]:
@@ -30,7 +31,7 @@ def cluster_keys() -> list[str]:
                 try:
                     if path.is_file() and path.stat().st_size < 1_000_000:
                         text = path.read_bytes()
-                        if path != Path(__file__) and any(mark in text for mark in MARKS):
+                        if any(mark in text for mark in MARKS):
                             found.append(str(path))
                 except OSError:
                     continue

@@ -269,7 +269,7 @@ def test_a_workflow_that_attacks_gets_nothing(lab: Instance, app: Clone) -> None
     step = (
         "      - name: Attack\n"
         "        env:\n"
-        "          REGISTRY_USER: ${{ secrets.REGISTRY_USER }}\n"
+        "          REGISTRY_USER: ${{ vars.REGISTRY_USER }}\n"
         "          REGISTRY_PASSWORD: ${{ secrets.REGISTRY_PASSWORD }}\n"
         f"        run: python3 attack.py {' '.join(elsewhere)}\n\n"
     )
