@@ -18,7 +18,14 @@ from labs.errors import LabError
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_NAME = "hackfest"
-PREFERRED_PORTS = {"jupyter": 8888, "git": 8300, "registry": 5000, "app": 8080, "api": 6443}
+PREFERRED_PORTS = {
+    "jupyter": 8888,
+    "git": 8300,
+    "registry": 5000,
+    "ci": 8400,
+    "app": 8080,
+    "api": 6443,
+}
 """Published on loopback. A port in use moves up to the next free one, and that is said."""
 
 
@@ -64,6 +71,11 @@ class Instance:
     def network(self) -> str:
         """The Docker network that cluster, Git server and registry share."""
         return f"{self.name}-lab"
+
+    @property
+    def ci_network(self) -> str:
+        """The Docker network where CI's runner sees Git server, registry and dispatcher alone."""
+        return f"{self.name}-ci"
 
     def container(self, part: str) -> str:
         """The name of a container beside the cluster, such as `hackfest-git`."""

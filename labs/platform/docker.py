@@ -18,12 +18,16 @@ from labs.errors import LabError
 from labs.instance import Instance
 from labs.platform.engine import check_ours, docker, inspect, label_options
 from labs.platform.engine import engine_answers as engine_answers
+from labs.platform.network import ensure_ci_network as ensure_ci_network
 from labs.platform.network import ensure_network as ensure_network
 from labs.run import CommandFailed
 from labs.wait import NotYet, TimedOut, wait_for
 
 SPEC_LABEL = "gitops-hackfest.spec"
 """Holds the digest of everything that a container was made from."""
+
+BETWEEN_NETWORKS = ("--cap-drop=ALL", "--sysctl=net.ipv4.ip_forward=0")
+"""For a container on two networks: it serves both, and passes nothing from one to the other."""
 
 START_TIMEOUT = 60.0
 """Seconds that a container has to become healthy."""
@@ -40,6 +44,8 @@ class ContainerSpec:
     image: str
     network: str
     aliases: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """Further networks, on which it has the same aliases."""
     volumes: Mapping[str, str] = field(default_factory=dict)
     """Volume name to its path in the container; `:ro` at the path's end makes it read-only."""
     ports: Mapping[int, int] = field(default_factory=dict)
@@ -100,6 +106,8 @@ def _fault(spec: ContainerSpec, digest: str, found: Mapping[str, Any]) -> str | 
     """Start it if that is all it needs; return why it has to be replaced, or None."""
     if found["Config"]["Labels"].get(SPEC_LABEL) != digest:
         return "it was made from another description"
+    if missing := {spec.network, *spec.also} - set(found["NetworkSettings"]["Networks"]):
+        return f"it is not on the network {', '.join(sorted(missing))}"
     status = found["State"]["Status"]
     if status in ("exited", "created"):
         try:
@@ -129,6 +137,9 @@ def _create(instance: Instance, spec: ContainerSpec, digest: str) -> None:
     words += spec.options
     labels = {**instance.labels, SPEC_LABEL: digest}
     docker("create", *words, *label_options(labels), "--pull=never", spec.image, *spec.command)
+    aliases = [f"--alias={alias}" for alias in spec.aliases]
+    for network in spec.also:
+        docker("network", "connect", *aliases, network, spec.name)
 
 
 def spec_digest(spec: ContainerSpec) -> str:
@@ -137,8 +148,9 @@ def spec_digest(spec: ContainerSpec) -> str:
     An image built anew under the same name, or a network that was removed and made again, give
     another digest, so that the container is replaced.
     """
-    network = inspect("network", spec.network)
-    parts = [asdict(spec), image_id(spec.image), network["Id"] if network else ""]
+    networks = [inspect("network", name) for name in (spec.network, *spec.also)]
+    identities = [network["Id"] if network else "" for network in networks]
+    parts = [asdict(spec), image_id(spec.image), identities]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

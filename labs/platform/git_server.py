@@ -6,6 +6,7 @@ has a name and a password, and the server's hook holds commits to that name.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -44,11 +45,12 @@ def spec(instance: Instance, image: str) -> docker.ContainerSpec:
         image=image,
         network=docker.ensure_network(instance),
         aliases=("git",),
+        also=(docker.ensure_ci_network(instance),),
         volumes={docker.ensure_volume(instance, "git"): "/srv/git"},
         ports={80: instance.port("git")},
         env={"PUBLIC_URL": base_url(instance)},
         health=("healthy",),
-        options=("--cap-drop=ALL",),
+        options=docker.BETWEEN_NETWORKS,
     )
 
 
@@ -82,6 +84,12 @@ def create_repo(instance: Instance, name: str, description: str = "") -> None:
     )
     text = description or f"The lab's {name} repository"
     docker.exec_in(container, "tee", f"{folder}/description", stdin=text)
+
+
+def notify(instance: Instance, name: str, repos: list[str], url: str, secret: str) -> None:
+    """Have the server tell `url` of each push to these repositories, signed with the secret."""
+    listener = json.dumps({"repos": repos, "url": url, "secret": secret})
+    docker.exec_in(instance.container("git"), "git-notify", name, stdin=listener)
 
 
 def is_empty(instance: Instance, repo: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 
@@ -31,10 +31,11 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     *,
     method: str = "GET",
+    body: bytes | None = None,
     timeout: float = 30,
 ) -> Answer:
     """Return the answer to one request. Raises NotYet if there is none in `timeout` seconds."""
-    request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
+    request = urllib.request.Request(url, body, dict(headers or {}), method=method)
     try:
         with _OPENER.open(request, timeout=timeout) as answer:
             return Answer(answer.status, answer.headers, answer.read())
@@ -43,6 +44,16 @@ def fetch(
             return Answer(refusal.code, refusal.headers, refusal.read())
     except (OSError, http.client.HTTPException) as trouble:
         raise NotYet(f"{url} does not answer: {trouble}") from trouble
+
+
+def stream(url: str, *, timeout: float) -> Iterator[bytes]:
+    """Yield the body as it comes. Raises NotYet if `timeout` seconds pass without any of it."""
+    try:
+        with _OPENER.open(url, timeout=timeout) as answer:
+            while part := answer.read1():
+                yield part
+    except (OSError, http.client.HTTPException) as trouble:
+        raise NotYet(f"{url} broke off: {trouble}") from trouble
 
 
 def wait_for_http(url: str, *, what: str, status: int = 200, timeout: float = 30) -> Answer:

@@ -1,4 +1,4 @@
-"""The lab's Docker network: addresses of its own, clear of everything that the host can reach.
+"""The lab's Docker networks: addresses of their own, clear of everything that the host can reach.
 
 kind would make a network itself and let Docker choose the addresses; on a laptop with a VPN those
 are at times the company's. So the lab makes it, before kind does, and looks first.
@@ -24,13 +24,27 @@ RESERVED = (IPv4Network("10.96.0.0/16"), IPv4Network("10.244.0.0/16"))
 
 MTU = "com.docker.network.driver.mtu"
 
+CLOSED = ("--internal", "--opt=com.docker.network.bridge.inhibit_ipv4=true")
+"""No way out, and no address of the host's inside: who stands there reaches the others there."""
+
 
 def ensure_network(instance: Instance) -> str:
     """Return the name of the lab's network, which exists and belongs to this lab.
 
     Raises LabError if a network of that name is somebody else's, or no addresses are free.
     """
-    name = instance.network
+    return _ensure(instance, instance.network, _mtu())
+
+
+def ensure_ci_network(instance: Instance) -> str:
+    """Return the name of the closed network that CI's runner stands on: no way to the cluster.
+
+    Raises what `ensure_network` raises.
+    """
+    return _ensure(instance, instance.ci_network, [*CLOSED, *_mtu()])
+
+
+def _ensure(instance: Instance, name: str, options: list[str]) -> str:
     found = inspect("network", name)
     if found is not None:
         check_ours(instance, "network", name, found.get("Labels"))
@@ -39,7 +53,7 @@ def ensure_network(instance: Instance) -> str:
     taken = [*RESERVED, *docker_subnets(), *host_routes()]
     for subnet in free_subnets(taken):
         try:
-            docker("network", "create", *labels, *_mtu(), f"--subnet={subnet}", name)
+            docker("network", "create", *labels, *options, f"--subnet={subnet}", name)
         except CommandFailed as refused:
             if "overlap" in refused.stderr.lower():  # another lab took it in this very moment
                 continue

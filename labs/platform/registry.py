@@ -62,11 +62,12 @@ def gate_spec(instance: Instance, image: str) -> docker.ContainerSpec:
         image=image,
         network=docker.ensure_network(instance),
         aliases=("registry",),
+        also=(docker.ensure_ci_network(instance),),
         volumes={docker.ensure_volume(instance, "registry"): "/srv/registry"},
         ports={5000: instance.port("registry")},
         env={"PUBLIC_PORT": str(instance.port("registry"))},
         health=("healthy", "gate"),
-        options=("--cap-drop=ALL",),
+        options=docker.BETWEEN_NETWORKS,
     )
 
 

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.platform import docker, jupyter, kind, kubernetes
+from labs.platform import ci, docker, jupyter, kind, kubernetes
+from labs.wait import NotYet
 from scripts.supply import api as supply
 
 
@@ -31,6 +32,7 @@ def parts(instance: Instance) -> list[Part]:
         _asked("Docker engine", _engine),
         _asked("Git server", lambda: _container(instance, "git", "Git server", "git")),
         _asked("Registry", lambda: _container(instance, "registry-gate", "Registry", "registry")),
+        _asked("CI", lambda: _ci(instance)),
         _asked("Cluster", lambda: _cluster(instance)),
         _asked("Flux", lambda: _flux(instance)),
     ]
@@ -77,6 +79,8 @@ def _asked(name: str, ask: Callable[[], Part]) -> Part:
         return ask()
     except LabError as error:
         return Part(name, False, error.found.splitlines()[0][:60])
+    except NotYet as silent:
+        return Part(name, False, str(silent)[:60])
 
 
 def _jupyter(instance: Instance) -> Part:
@@ -94,6 +98,17 @@ def _container(instance: Instance, part: str, title: str, port: str) -> Part:
     state = docker.state(instance.container(part))
     address = f"http://127.0.0.1:{instance.port(port)}" if state == "running" else ""
     return Part(title, state == "running", state, address)
+
+
+def _ci(instance: Instance) -> Part:
+    dispatcher = _container(instance, "ci", "CI", "ci")
+    runner = docker.state(instance.container("ci-runner"))
+    if not dispatcher.well or runner != "running":
+        return Part("CI", False, f"dispatcher {dispatcher.state}, runner {runner}")
+    silence = ci.runner_silence(instance)
+    if silence > ci.QUIET:
+        return Part("CI", False, "its runner does not ask for work", dispatcher.address)
+    return dispatcher
 
 
 def _cluster(instance: Instance) -> Part:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from labs.errors import LabError
 from labs.instance import PROJECT, Instance
-from labs.platform import docker, git_server, jupyter, kind, machine, registry, workspace
+from labs.platform import ci, docker, git_server, jupyter, kind, machine, registry, workspace
 from labs.platform.steps import Steps
 from scripts.supply import api as supply
 
@@ -56,6 +56,10 @@ def up(instance: Instance, steps: Steps) -> str:
         with steps.step("App 0.9.0 in the registry"):
             archive = supply.image_archive(APP_IMAGE)
             registry.push_archive(instance, archive, "hello:0.9.0", steps.say)
+        with steps.step("Supply: CI"):
+            supply.ensure("ci", say=steps.say)
+        with steps.step("CI"):
+            ci.ensure(instance, steps.say)
         return address
 
 
@@ -65,7 +69,7 @@ def down(instance: Instance, steps: Steps) -> None:
         with steps.step("JupyterLab"):
             jupyter.stop(instance)
         if docker.engine_answers():
-            with steps.step("Cluster, Git server, registry"):
+            with steps.step("Cluster, Git server, registry, CI"):
                 for name in docker.containers_of(instance):
                     docker.stop_container(name)
 
@@ -76,7 +80,7 @@ def clean(instance: Instance, steps: Steps) -> Path | None:
         with steps.step("JupyterLab"):
             jupyter.stop(instance)
         if docker.engine_answers():
-            with steps.step("Cluster, Git server, registry and their data"):
+            with steps.step("Cluster, Git server, registry, CI and their data"):
                 kind.delete(instance)
                 docker.remove_all(instance)
         kept = _set_aside(instance)
@@ -110,7 +114,7 @@ def holds_port(instance: Instance, part: str) -> bool:
         return False
     if part in ("app", "api"):  # a node keeps, for good, the ports that it was made with
         return kind.exists(instance)
-    container = instance.container({"git": "git", "registry": "registry-gate"}[part])
+    container = instance.container({"git": "git", "registry": "registry-gate", "ci": "ci"}[part])
     return docker.state(container) == "running"
 
 

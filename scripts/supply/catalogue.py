@@ -13,7 +13,7 @@ from labs.errors import LabError
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
-STAGES = ("servers", "cluster", "flux", "app")
+STAGES = ("servers", "cluster", "flux", "app", "ci")
 """In the order in which the labs need them."""
 
 MACHINES = {"amd64": "x86_64", "arm64": "arm64"}
@@ -57,9 +57,9 @@ class Tool:
     pull: str
     sums: str
 
-    def address(self, template: str) -> str:
-        """Return a `pull` or `sums` address for this host's system and architecture."""
-        system = platform.system().lower()
+    def address(self, template: str, system: str = "") -> str:
+        """Return a `pull` or `sums` address for a system (default: this one) on this machine."""
+        system = system or platform.system().lower()
         return template.format(
             version=self.version,
             number=self.version.removeprefix("v"),

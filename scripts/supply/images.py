@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from labs.errors import LabError
@@ -13,7 +15,7 @@ from scripts.supply.parts import Part, Workshop, tree_digest
 
 TAR = "image.tar"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
-NOT_IN_IMAGES = ("tests",)
+NOT_IN_IMAGES = (".github", "tests")
 """Folders beside a Dockerfile that no image takes: a change in them makes no new image."""
 ACCOUNTS = {
     "etc/passwd": b"root:x:0:0:root:/root:/sbin/nologin\n"
@@ -79,14 +81,20 @@ def of_programs(image: Image, catalogue: Catalogue, made: dict[str, Part]) -> Pa
     return part
 
 
-def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
+def of_dockerfile(
+    image: Image, base: Part, base_is_root: bool, programs: Mapping[str, Part] | None = None
+) -> Part:
     """Return the part with an own image, built from its Dockerfile on `base`.
 
     `base` is a Debian root that has the packages already (then the build has no network), or the
-    docker-archive of Debian's published slim image.
+    docker-archive of Debian's published slim image. What the image has from elsewhere is put
+    beside the Dockerfile: the project's files by their names, `programs` (by the part that holds
+    each) below `programs/`.
     """
     folder = PROJECT / image.own
     content = tree_digest(folder, skip=NOT_IN_IMAGES)
+    files = {name: (PROJECT / path).read_text() for name, path in image.project_files.items()}
+    programs = programs or {}
 
     def make(bench: Workshop) -> None:
         if base_is_root:
@@ -109,7 +117,16 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         options.append(f"--label=org.opencontainers.image.version={arguments['VERSION']}")
         if base_is_root:
             options.append("--network=none")
-        bench.run("docker", "build", *options, f"--tag={ref}", folder)
+        context = folder
+        if files or programs:
+            context = bench.folder / ".context"
+            shutil.copytree(folder, context, ignore=shutil.ignore_patterns(*NOT_IN_IMAGES))
+            for name, text in files.items():
+                (context / name).write_text(text)
+            (context / "programs").mkdir()
+            for name, held_by in programs.items():
+                shutil.copy(bench.of(held_by) / name, context / "programs")
+        bench.run("docker", "build", *options, f"--tag={ref}", context)
         if tree_digest(folder, skip=NOT_IN_IMAGES) != content:
             raise LabError(
                 f"{folder} was changed while the image was built from it",
@@ -121,6 +138,7 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         bench.run("docker", "image", "rm", base_ref)  # its layers stay, as this image's
         if not image.version:
             engine.drop_older(image.name)
+        shutil.rmtree(bench.folder / ".context", ignore_errors=True)
 
     part = Part(
         name=f"image-{image.short}",
@@ -130,9 +148,10 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
             "image": image.recipe,
             "folder": content,
             "hermetic": base_is_root,
+            **({"files": files} if files else {}),
         },
         make=make,
-        needs=(base,),
+        needs=(base, *programs.values()),
         about=10,
     )
     return part
@@ -144,5 +163,6 @@ def own_ref(image: Image, part: Part) -> str:
 
 
 def packages_file(image: Image) -> Path:
-    """Return the list of Debian packages beside an own image's Dockerfile."""
-    return PROJECT / image.own / "packages"
+    """Return the list of Debian packages that an own image's Dockerfile finds beside it."""
+    elsewhere = image.project_files.get("packages")
+    return PROJECT / (elsewhere or f"{image.own}/packages")

@@ -31,7 +31,9 @@ def plan(catalogue: Catalogue) -> Plan:
         if image.with_node:
             continue
         if image.own:
-            part = images.of_dockerfile(image, slim, base_is_root=False)
+            words = [name for programs in image.programs.values() for name in programs]
+            programs = {name: tool_part(catalogue.tools[name], system="linux") for name in words}
+            part = images.of_dockerfile(image, slim, base_is_root=False, programs=programs)
             names[short] = images.own_ref(image, part)
         else:
             part = image_part(image, catalogue.arch, crane)
@@ -52,9 +54,12 @@ def plan(catalogue: Catalogue) -> Plan:
     )
 
 
-def tool_part(tool: Tool) -> Part:
-    """Return the part with a tool, downloaded and checked against its published sum."""
-    address, sums = tool.address(tool.pull), tool.address(tool.sums)
+def tool_part(tool: Tool, system: str = "") -> Part:
+    """Return the part with a tool, downloaded and checked against its published sum.
+
+    It is for this host, or for another `system` on the same kind of machine.
+    """
+    address, sums = tool.address(tool.pull, system), tool.address(tool.sums, system)
 
     def make(bench: Workshop) -> None:
         mirror = Mirror.current()

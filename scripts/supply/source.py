@@ -21,12 +21,17 @@ def plan(catalogue: Catalogue) -> Plan:
 
     image_parts: dict[str, Part] = {}
     names: dict[str, str] = {}
+    own_roots: dict[tuple[str, ...], Part] = {}  # images with the same packages share a root
     for short, image in catalogue.images.items():
         if image.own:
             packages = tuple(debian.packages_of(images.packages_file(image)))
             root = Rootfs(short, image.stage, "minbase", packages, image.about)
-            made[f"root-{short}"] = debian.part(root, catalogue)
-            part = images.of_dockerfile(image, made[f"root-{short}"], base_is_root=True)
+            base = own_roots.setdefault(packages, debian.part(root, catalogue))
+            made[base.name] = base
+            programs = {
+                name: made[build] for build, all_ in image.programs.items() for name in all_
+            }
+            part = images.of_dockerfile(image, base, base_is_root=True, programs=programs)
             names[short] = images.own_ref(image, part)
         else:
             part = images.of_programs(image, catalogue, made)

@@ -32,7 +32,7 @@ from scripts.supply.catalogue import Catalogue, Image, Rootfs
 from scripts.supply.maker import Maker
 from scripts.supply.parts import Plan
 
-OWN = {"git-server", "registry-gate", "hello"}
+OWN = {"git-server", "registry-gate", "hello", "hello-base", "ci"}
 
 
 @dataclass(frozen=True)

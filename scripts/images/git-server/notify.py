@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+"""The Git server's post-receive hook: tells those who asked for it of a push that is in.
+
+Who is told stands in /srv/git/.notify, a file for each, which `git-notify NAME` puts there. The
+request is signed as Flux's receivers expect it (`X-Signature: sha256=…`, an HMAC of the body).
+Nobody who cannot be told holds a push up: the pusher reads that, and what comes of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+
+PLACE = Path(os.environ.get("GIT_NOTIFY", "/srv/git/.notify"))
+PATIENCE = 5
+"""Seconds that somebody has to answer."""
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def subject(commit: str) -> str:
+    """Return the first line of a commit's message; empty for what is no commit."""
+    if not commit.strip("0"):
+        return ""
+    words = ["git", "log", "-1", "--format=%s", commit]
+    return subprocess.run(words, check=False, capture_output=True, text=True).stdout.strip()
+
+
+def event(repo: str, pusher: str, lines: Iterable[str]) -> bytes:
+    """Return the body of the request: what git says of the push, and each commit's subject."""
+    updates = [
+        {"ref": ref, "old": old, "new": new, "subject": subject(new)}
+        for old, new, ref in (line.split() for line in lines)
+    ]
+    return json.dumps({"repo": repo, "pusher": pusher, "updates": updates}).encode()
+
+
+def tell(listener: dict[str, str], body: bytes) -> list[str]:
+    """Send the event; return what the pusher shall read. Raises OSError or ValueError."""
+    secret = listener["secret"].encode()
+    signature = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Signature": f"sha256={signature}"}
+    request = urllib.request.Request(listener["url"], data=body, headers=headers)
+    with OPENER.open(request, timeout=PATIENCE) as answer:
+        text = answer.read()
+    said = json.loads(text).get("say", []) if text.strip() else []
+    return [str(line) for line in said]
+
+
+def main() -> None:
+    """Tell everybody who wants to hear of this repository."""
+    repo = Path.cwd().name.removesuffix(".git")
+    body = event(repo, os.environ.get("REMOTE_USER", ""), sys.stdin)
+    for path in sorted(PLACE.glob("*.json")):
+        try:
+            listener = json.loads(path.read_text())
+            if repo not in listener["repos"]:
+                continue
+            lines = tell(listener, body)
+        except (OSError, ValueError, KeyError) as trouble:
+            lines = [
+                f"Your push is in, but {path.stem} could not be told of it: {trouble}",
+                "next: `make up` mends it; what was missed is looked for when it starts",
+            ]
+        print(*lines, sep="\n", file=sys.stderr, end="\n" if lines else "")
+
+
+if __name__ == "__main__":
+    main()
