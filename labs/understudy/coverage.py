@@ -110,9 +110,7 @@ def uncovered(spec: Mapping[str, Any], fields: Fields, where: str = "spec") -> l
     beyond: list[str] = []
     for name, value in spec.items():
         path = f"{where}.{name}"
-        if not value and value != 0:
-            continue
-        if value is False:
+        if not value and type(value) is not int:
             continue
         known = fields.get(name)
         if known is None:

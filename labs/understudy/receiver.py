@@ -24,7 +24,7 @@ from labs.understudy.api_server import (
 )
 from labs.understudy.controller import Controller, own
 from labs.understudy.journal import Journal
-from labs.understudy.objects import REQUESTED, Failed, Key, is_ready, seconds, suspended
+from labs.understudy.objects import REQUESTED, Failed, Key, Stalled, is_ready, seconds, suspended
 from labs.understudy.reconciler import Outcome, Reconciler
 
 PATH = "/hook/"
@@ -42,6 +42,8 @@ class Receivers:
 
     def prepare(self, found: Object) -> Outcome:
         """Work out the path at which a Receiver listens."""
+        if any(resource["name"] == "*" for resource in found["spec"]["resources"]):
+            raise Stalled("Unsupported", "unsupported: spec.resources.name: *")
         path = webhook_path(self._token(found), found)
         interval = seconds(found["spec"].get("interval") or INTERVAL)
         message = f"Receiver initialized for path: {path}"

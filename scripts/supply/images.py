@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import time
 from pathlib import Path
 
@@ -85,8 +87,7 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
     `base` is a Debian root that has the packages already (then the build has no network), or the
     docker-archive of Debian's published slim image.
     """
-    folder = PROJECT / image.own
-    content = tree_digest(folder, skip=NOT_IN_IMAGES)
+    content = content_digest(image)
 
     def make(bench: Workshop) -> None:
         if base_is_root:
@@ -109,10 +110,13 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         options.append(f"--label=org.opencontainers.image.version={arguments['VERSION']}")
         if base_is_root:
             options.append("--network=none")
-        bench.run("docker", "build", *options, f"--tag={ref}", folder)
-        if tree_digest(folder, skip=NOT_IN_IMAGES) != content:
+        context = bench.folder / ".context"
+        copy_content(image, context)
+        bench.run("docker", "build", *options, f"--tag={ref}", context)
+        shutil.rmtree(context)
+        if content_digest(image) != content:
             raise LabError(
-                f"{folder} was changed while the image was built from it",
+                f"{image.own} was changed while the image was built from it",
                 expected="the files that the image's name stands for",
                 todo="run the command again",
             )
@@ -136,6 +140,32 @@ def of_dockerfile(image: Image, base: Part, base_is_root: bool) -> Part:
         about=10,
     )
     return part
+
+
+def content_digest(image: Image) -> str:
+    """Return the hex digest of what an own image is built from, tests left out."""
+    folder = tree_digest(PROJECT / image.own, skip=NOT_IN_IMAGES)
+    if not image.include:
+        return folder
+    total = hashlib.sha256(folder.encode())
+    for name in image.include:
+        path = PROJECT / name
+        content = tree_digest(path) if path.is_dir() else path.read_text()
+        total.update(f"{name} {content}\n".encode())
+    return total.hexdigest()
+
+
+def copy_content(image: Image, target: Path) -> None:
+    """Put what an own image is built from into one folder: its own, and what it includes."""
+    ignored = shutil.ignore_patterns("__pycache__", *NOT_IN_IMAGES)
+    shutil.copytree(PROJECT / image.own, target, ignore=ignored)
+    for name in image.include:
+        path, copy = PROJECT / name, target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, copy, ignore=ignored)
+        else:
+            shutil.copy2(path, copy)
 
 
 def own_ref(image: Image, part: Part) -> str:

@@ -119,8 +119,8 @@ def test_what_the_server_says_is_told_and_nothing_is_done(clone: Clone, server: 
 def test_a_server_that_judges_a_race_is_a_race_too(clone: Clone, server: Path) -> None:
     hook = server / "hooks" / "pre-receive"
     hook.write_text(
-        f"#!/bin/sh\nrm {hook}\necho \"found:    'main' moved on the server while you pushed\" >&2\n"
-        "exit 1\n"
+        f"#!/bin/sh\nrm {hook}\n"
+        "echo \"found:    'main' moved on the server while you pushed\" >&2\nexit 1\n"
     )
     hook.chmod(0o755)
     _, pushed = write(clone, "main", "main", BOT, lambda _: ({"run.sh": b"y\n"}, "m"))
@@ -141,7 +141,7 @@ def test_another_branch_grows_and_is_never_forced(clone: Clone, server: Path) ->
 
 def test_a_server_that_is_away_is_told(tmp_path: Path) -> None:
     clone = Clone(tmp_path / "c", "http://127.0.0.1:1/config.git", user="flux", password="x")
-    with pytest.raises(GitFailed, match="127.0.0.1"):
+    with pytest.raises(GitFailed, match=r"127\.0\.0\.1"):
         clone.head("main")
 
 

@@ -52,7 +52,8 @@ class Registry(BaseHTTPRequestHandler):
             error = {"code": "NAME_UNKNOWN", "message": "repository name not known to registry"}
             self.send({"errors": [error]}, 404)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def send(self, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
