@@ -142,13 +142,15 @@ class Controller:
         try:
             retry = FIRST_RETRY
             while not self._stop.is_set():
+                began = time.monotonic()
                 try:
                     self._list_and_watch(watch)
-                    retry = FIRST_RETRY
                 except (ApiAway, ApiRefused) as gone:
                     if isinstance(gone, ApiRefused) and gone.status == GONE:
                         continue
                     self.journal.say("error", f"watching {watch.kind.plural}: {gone}")
+                    lasted = time.monotonic() - began > LAST_RETRY
+                    retry = FIRST_RETRY if lasted else retry
                     self._stop.wait(retry)
                     retry = min(retry * 2, LAST_RETRY)
         except Exception as broken:  # noqa: BLE001 - handed to run(), which raises it

@@ -151,7 +151,6 @@ def test_a_new_image_is_scanned_chosen_committed_and_applied(
     lab: Instance, versions: tuple[str, str], record_property: Callable[[str, object], None]
 ) -> None:
     repo, version = attendees(lab), versions[0]
-    [was] = re.findall(r"image: (\S+)", repo.read(image_automation.MARKED, repo.fetch().sha))
     until(lambda: condition(lab, "ImageRepository", "hello", "True", "successful scan"), "a scan")
     push_image(lab, version)
     start = time.monotonic()
@@ -172,10 +171,11 @@ def test_a_new_image_is_scanned_chosen_committed_and_applied(
     assert (commit.author.name, commit.author.mail) == ("Flux", "flux@hackfest.local")
     assert commit.trailers["Lab-Event"] == "autorelease"
     assert commit.trailers["Lab-App"] == "hello"
+    before = repo.read(image_automation.MARKED, f"{commit.sha}~")
     changed = [line for line in repo.diff(f"{commit.sha}~", commit.sha).splitlines()
                if line.startswith(("+ ", "- "))]  # fmt: skip
     assert [line.split("#")[0].split()[-1] for line in changed] == [
-        was,
+        *re.findall(r"image: (\S+)", before),
         f"registry:5000/hello:{version}",
     ]
     status = until(
@@ -406,14 +406,13 @@ class TestTheUnderstudyAlone:
     def test_the_three_take_little_memory(
         self, lab: Instance, record_property: Callable[[str, object], None]
     ) -> None:
+        node = kind.node(lab)
         stats = json.loads(
-            run("docker", "exec", kind.node(lab), "crictl", "stats", "--output=json")
+            run("kubectl", "get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary")
         )
         used = {
-            one["attributes"]["labels"]["io.kubernetes.pod.name"].rsplit("-", 2)[0]: int(
-                one["memory"]["workingSetBytes"]["value"]
-            )
-            for one in stats["stats"]
+            pod["podRef"]["name"].rsplit("-", 2)[0]: int(pod["memory"]["workingSetBytes"])
+            for pod in stats["pods"]
         }
         ours = {name: used[name] for name in image_automation.COMPONENTS}
         print({name: f"{size / 2**20:.1f} MiB" for name, size in ours.items()})
