@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from labs.errors import LabError
 
-RACE = ("(fetch first)", "(non-fast-forward)", "cannot lock ref", "failed to update ref")
+RACE = (
+    "(fetch first)",
+    "(non-fast-forward)",
+    "cannot lock ref",
+    "failed to update ref",
+    "moved on the server while you pushed",  # the lab's own hook
+)
 """What Git says when another writer was faster, on this side or on the server's."""
 AWAY = (
     "unable to access",

@@ -29,6 +29,7 @@ __all__ = [
     "PartStatus",
     "Way",
     "ensure",
+    "file",
     "image",
     "image_archive",
     "load",
@@ -36,6 +37,7 @@ __all__ = [
     "start_in_background",
     "status",
     "tool",
+    "understudy",
     "way",
 ]
 
@@ -80,6 +82,23 @@ def image(name: str) -> str:
     if name not in names:
         raise _unknown("image", name, sorted(names))
     return names[name]
+
+
+def file(name: str) -> Path:
+    """Return a ready file that is neither tool nor image (`flux-crds.yaml`). Raises NotReady."""
+    files = _plan().files
+    if name not in files:
+        raise _unknown("file", name, sorted(files))
+    part, inside = files[name]
+    return _ready(part, name) / inside
+
+
+def understudy() -> bool:
+    """Return whether the lab's understudy stands in for Flux's image and notification controllers.
+
+    It does where these cannot be had; where they can, they run, and never both.
+    """
+    return "understudy" in _plan().names
 
 
 def image_archive(ref: str) -> Path:

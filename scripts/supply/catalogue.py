@@ -79,6 +79,8 @@ class Image:
     version: str = ""
     digest: str = ""
     own: str = ""
+    include: tuple[str, ...] = ()
+    way: str = ""
     about: float = 3
     with_node: bool = False
     in_node: bool = False
@@ -100,7 +102,7 @@ class Image:
     def recipe(self) -> dict[str, object]:
         """What the content depends on: the fields that are set, so that a new kind of field
         changes no image that does not use it."""
-        other = ("about", "stage", "in_node", "with_node")
+        other = ("about", "stage", "in_node", "with_node", "way")
         return {key: value for key, value in vars(self).items() if value and key not in other}
 
 
@@ -120,6 +122,10 @@ class Catalogue:
     rootfs: Mapping[str, Rootfs]
     tools: Mapping[str, Tool]
     images: Mapping[str, Image]
+
+    def images_of(self, way: str) -> Mapping[str, Image]:
+        """Return the images of one way: those that any way has, and its own."""
+        return {short: one for short, one in self.images.items() if one.way in ("", way)}
 
 
 def host_arch() -> str:
@@ -190,6 +196,8 @@ def _check(catalogue: Catalogue) -> None:
     for image in catalogue.images.values():
         if not image.own and not image.version:
             raise _wrong("image", image.name, "no version")
+        if image.way not in ("", "pull", "source"):
+            raise _wrong("image", image.name, f"way {image.way!r} is unknown")
         if image.rootfs and image.rootfs not in catalogue.rootfs:
             raise _wrong("image", image.name, f"no [[rootfs]] {image.rootfs!r}")
         for build, programs in image.programs.items():

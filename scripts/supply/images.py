@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 from collections.abc import Mapping
@@ -91,9 +92,7 @@ def of_dockerfile(
     beside the Dockerfile: the project's files by their names, `programs` (by the part that holds
     each) below `programs/`.
     """
-    folder = PROJECT / image.own
-    content = tree_digest(folder, skip=NOT_IN_IMAGES)
-    files = {name: (PROJECT / path).read_text() for name, path in image.project_files.items()}
+    content = content_digest(image)
     programs = programs or {}
 
     def make(bench: Workshop) -> None:
@@ -117,19 +116,16 @@ def of_dockerfile(
         options.append(f"--label=org.opencontainers.image.version={arguments['VERSION']}")
         if base_is_root:
             options.append("--network=none")
-        context = folder
-        if files or programs:
-            context = bench.folder / ".context"
-            shutil.copytree(folder, context, ignore=shutil.ignore_patterns(*NOT_IN_IMAGES))
-            for name, text in files.items():
-                (context / name).write_text(text)
-            (context / "programs").mkdir()
-            for name, held_by in programs.items():
-                shutil.copy(bench.of(held_by) / name, context / "programs")
+        context = bench.folder / ".context"
+        copy_content(image, context)
+        for name, held_by in programs.items():
+            (context / "programs").mkdir(exist_ok=True)
+            shutil.copy(bench.of(held_by) / name, context / "programs")
         bench.run("docker", "build", *options, f"--tag={ref}", context)
-        if tree_digest(folder, skip=NOT_IN_IMAGES) != content:
+        shutil.rmtree(context)
+        if content_digest(image) != content:
             raise LabError(
-                f"{folder} was changed while the image was built from it",
+                f"{image.own} was changed while the image was built from it",
                 expected="the files that the image's name stands for",
                 todo="run the command again",
             )
@@ -138,7 +134,6 @@ def of_dockerfile(
         bench.run("docker", "image", "rm", base_ref)  # its layers stay, as this image's
         if not image.version:
             engine.drop_older(image.name)
-        shutil.rmtree(bench.folder / ".context", ignore_errors=True)
 
     part = Part(
         name=f"image-{image.short}",
@@ -148,13 +143,45 @@ def of_dockerfile(
             "image": image.recipe,
             "folder": content,
             "hermetic": base_is_root,
-            **({"files": files} if files else {}),
         },
         make=make,
         needs=(base, *programs.values()),
         about=10,
     )
     return part
+
+
+def content_digest(image: Image) -> str:
+    """Return the hex digest of what an own image is built from, tests left out."""
+    folder = tree_digest(PROJECT / image.own, skip=NOT_IN_IMAGES)
+    beside = _beside(image)
+    if not beside:
+        return folder
+    total = hashlib.sha256(folder.encode())
+    for name, path in beside.items():
+        content = tree_digest(path) if path.is_dir() else path.read_text()
+        total.update(f"{name} {content}\n".encode())
+    return total.hexdigest()
+
+
+def copy_content(image: Image, target: Path) -> None:
+    """Put what an own image is built from into one folder: its own, and what it has beside it."""
+    ignored = shutil.ignore_patterns("__pycache__", *NOT_IN_IMAGES)
+    shutil.copytree(PROJECT / image.own, target, ignore=ignored)
+    for name, path in _beside(image).items():
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, copy, ignore=ignored)
+        else:
+            shutil.copy2(path, copy)
+
+
+def _beside(image: Image) -> dict[str, Path]:
+    """What an own image takes from elsewhere in the project, by its name beside the Dockerfile."""
+    return {name: PROJECT / name for name in image.include} | {
+        name: PROJECT / path for name, path in image.project_files.items()
+    }
 
 
 def own_ref(image: Image, part: Part) -> str:

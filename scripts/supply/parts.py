@@ -76,12 +76,18 @@ class Plan:
     """An image's full reference, by the last word of its name."""
     node: Part
     node_ref: str
+    files: Mapping[str, tuple[Part, str]] = field(default_factory=dict)
+    """Single files that are neither tool nor image, by their name."""
 
     @property
     def finals(self) -> list[Part]:
         """The parts that somebody asks for; the others are only needed to make these."""
-        wanted = {part.key for part, _ in (*self.tools.values(), *self.images.values())}
+        wanted = {part.key for part, _ in self._asked}
         return [part for part in self.parts if part.key in wanted or part is self.node]
+
+    @property
+    def _asked(self) -> list[tuple[Part, str]]:
+        return [*self.tools.values(), *self.images.values(), *self.files.values()]
 
     def of_stages(self, stages: Iterable[str]) -> list[Part]:
         """The final parts of these stages, in order."""

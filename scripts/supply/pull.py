@@ -27,7 +27,7 @@ def plan(catalogue: Catalogue) -> Plan:
 
     image_parts: dict[str, Part] = {}
     names: dict[str, str] = {}
-    for short, image in catalogue.images.items():
+    for short, image in catalogue.images_of("pull").items():
         if image.with_node:
             continue
         if image.own:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.supply import debian, flux_cli, golang, images, node
+from scripts.supply import debian, flux_cli, flux_crds, golang, images, node
 from scripts.supply.catalogue import STAGES, Catalogue, Rootfs
 from scripts.supply.parts import Part, Plan
 
@@ -22,7 +22,7 @@ def plan(catalogue: Catalogue) -> Plan:
     image_parts: dict[str, Part] = {}
     names: dict[str, str] = {}
     own_roots: dict[tuple[str, ...], Part] = {}  # images with the same packages share a root
-    for short, image in catalogue.images.items():
+    for short, image in catalogue.images_of("source").items():
         if image.own:
             packages = tuple(debian.packages_of(images.packages_file(image)))
             root = Rootfs(short, image.stage, "minbase", packages, image.about)
@@ -40,12 +40,13 @@ def plan(catalogue: Catalogue) -> Plan:
 
     in_node = {
         short: image_parts[short]
-        for short, image in catalogue.images.items()
+        for short, image in catalogue.images_of("source").items()
         if image.with_node or image.in_node
     }
     whole = node.node_part(catalogue, in_node, None, made)
     tools = {name: golang.tool(tool, made[tool.source]) for name, tool in catalogue.tools.items()}
-    parts = in_order([*made.values(), *tools.values(), *image_parts.values()])
+    crds = flux_crds.part(catalogue, go, made["controller-gen"])
+    parts = in_order([*made.values(), crds, *tools.values(), *image_parts.values()])
     return Plan(
         made_by="source",
         parts=(*parts, whole),
@@ -58,6 +59,7 @@ def plan(catalogue: Catalogue) -> Plan:
         names=names,
         node=whole,
         node_ref=node.node_ref(whole),
+        files={flux_crds.FILE: (crds, flux_crds.FILE)},
     )
 
 

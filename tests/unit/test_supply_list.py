@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labs.errors import LabError
-from scripts.supply import api, archive, catalogue, golang, node, pull, source, ways
+from scripts.supply import api, archive, catalogue, golang, images, node, pull, source, ways
 from scripts.supply.archive import Config, Content
 from scripts.supply.parts import Plan, tree_digest
 from scripts.supply.progress import Board
@@ -23,11 +24,28 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 def test_both_ways_give_the_same_names(plan: Plan) -> None:
     other = source.plan(catalogue.load(arch="amd64"))
     assert plan.tools.keys() == other.tools.keys()
-    assert plan.names.keys() - {"node"} == {
-        short for short, i in catalogue.load().images.items() if not i.with_node
-    } | (plan.names.keys() & {s for s, i in catalogue.load().images.items() if i.with_node})
+    mine = catalogue.load().images_of(plan.made_by)
+    with_node = {short for short, image in mine.items() if image.with_node}
+    assert plan.names.keys() - with_node == mine.keys() - with_node
     for short in ("source-controller", "kustomize-controller", "registry", "hello"):
         assert plan.names[short] == other.names[short]
+
+
+def test_the_understudy_or_fluxs_own_controllers_and_never_both(plan: Plan) -> None:
+    flux = {"image-reflector-controller", "image-automation-controller", "notification-controller"}
+    has_understudy = "understudy" in plan.names
+    assert has_understudy == (plan.made_by == "source")
+    assert plan.names.keys() & flux == (set() if has_understudy else flux)
+    assert list(plan.files) == (["flux-crds.yaml"] if has_understudy else [])
+
+
+def test_what_an_own_image_includes_counts_and_comes_along(tmp_path: Path) -> None:
+    image = catalogue.load().images["understudy"]
+    assert images.content_digest(image) != images.content_digest(replace(image, include=()))
+    images.copy_content(image, tmp_path / "context")
+    assert (tmp_path / "context" / "Dockerfile").is_file()
+    assert (tmp_path / "context" / "labs" / "understudy" / "__main__.py").is_file()
+    assert not list((tmp_path / "context").rglob("__pycache__"))
 
 
 def test_a_part_comes_after_what_it_needs_and_stages_in_order(plan: Plan) -> None:
@@ -42,7 +60,7 @@ def test_a_part_comes_after_what_it_needs_and_stages_in_order(plan: Plan) -> Non
 
 def test_the_node_holds_every_image_of_the_cluster(plan: Plan) -> None:
     needs = {part.name for part in plan.node.needs}
-    for image in catalogue.load().images.values():
+    for image in catalogue.load().images_of(plan.made_by).values():
         if image.in_node or (image.with_node and plan.made_by == "source"):
             assert f"image-{image.short}" in needs
 
