@@ -30,7 +30,7 @@ def up() -> None:
     from labs.platform.steps import Steps
 
     instance = Instance.current()
-    steps = Steps(instance.root / "durations.json")
+    steps = Steps(instance.durations)
     address = platform.up(instance, steps)
     print(f"\nThe lab {instance.name!r} is up, after {steps.seconds:.0f} s. Open:\n\n  {address}\n")
 
@@ -42,7 +42,7 @@ def down() -> None:
     from labs.platform.steps import Steps
 
     instance = Instance.current()
-    platform.down(instance, Steps(instance.root / "durations.json"))
+    platform.down(instance, Steps(instance.durations))
     print(f"The lab {instance.name!r} is stopped. `make up` brings it back.")
 
 
@@ -53,7 +53,7 @@ def clean() -> None:
     from labs.platform.steps import Steps
 
     instance = Instance.current()
-    kept = platform.clean(instance, Steps(instance.root / "durations.json"))
+    kept = platform.clean(instance, Steps(instance.durations))
     if kept:
         print(f"Your notebooks and clones are kept in {kept}")
     print(f"The lab {instance.name!r} is gone. The caches stay: see docs/machine.md.")

@@ -68,6 +68,11 @@ class Instance:
         return self.root / "logs"
 
     @property
+    def durations(self) -> Path:
+        """How long each step took last time: outside `root`, since `clean` is timed too."""
+        return self.root.parent / "durations" / f"{self.name}.json"
+
+    @property
     def network(self) -> str:
         """The Docker network that cluster, Git server and registry share."""
         return f"{self.name}-lab"

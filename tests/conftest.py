@@ -31,7 +31,7 @@ def instance(request: pytest.FixtureRequest) -> Iterator[Instance]:
     lab = Instance.current()
     if lab.name == DEFAULT_NAME:
         pytest.fail("the tests run on a lab of their own, never on 'hackfest': unset LAB_NAME")
-    steps = Steps(lab.root.parent / f"{lab.name}-durations.json")
+    steps = Steps(lab.durations)
     keep = os.environ.get("LAB_KEEP") == "1"
     # The notebooks, the kernels and the `lab` command of this run all act on this lab.
     os.environ["LAB_HOME"] = str(lab.root.parent)
