@@ -181,6 +181,8 @@ def main() -> None:
     pause = threading.Event()
     greeted, said = False, ""
     try:
+        while not secrets_file.read():  # `lab up` brings them in a moment
+            pause.wait(0.2)
         while True:
             try:
                 if not greeted:

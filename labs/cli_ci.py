@@ -27,6 +27,10 @@ def ci_runs(
 
     from labs.gitops import ci
 
+    found = ci.runs(Instance.current(), limit)
+    if not found:
+        print("no run yet: each push to the app repo starts one, and so does `lab ci run`")
+        return
     table = Table(box=None, pad_edge=False)
     table.add_column("run", justify="right")
     table.add_column("state")
@@ -35,7 +39,7 @@ def ci_runs(
     table.add_column("queued")
     table.add_column("took", justify="right")
     table.add_column("image, or what became of it", overflow="fold")
-    for one in ci.runs(Instance.current(), limit):
+    for one in found:
         took = f"{one.seconds:.0f} s" if one.seconds is not None else ""
         queued = f"{datetime.fromtimestamp(one.queued).astimezone():%H:%M:%S}"
         cells = (str(one.number), one.state, one.commit[:8], one.pusher, queued, took)

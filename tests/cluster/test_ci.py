@@ -340,7 +340,9 @@ def test_the_runner_does_not_reach_the_api_server(instance: Instance) -> None:
     script = ATTACK.read_text()
     attack = ("python3", "-", *targets, *host, "10.96.0.1:443")
     from_lab = docker.exec_in(instance.container("git"), *attack, stdin=script, timeout=120)
-    assert attack_of(from_lab)["reached"] == targets
+    answered = attack_of(from_lab)["reached"]
+    assert isinstance(answered, list)
+    assert set(targets) <= set(answered)
     got = attack_of(
         docker.exec_in(instance.container("ci-runner"), *attack, stdin=script, timeout=120)
     )
