@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from labs.errors import LabError
@@ -173,6 +174,12 @@ def state(name: str) -> str:
     """Return `running`, `exited`, `paused`, `absent`, …: the state of a container."""
     found = inspect("container", name)
     return "absent" if found is None else str(found["State"]["Status"])
+
+
+def started_at(name: str) -> datetime:
+    """Return when a container was last started, in whole seconds. Raises LabError: it is absent."""
+    stamp = docker("inspect", "--format={{.State.StartedAt}}", name).strip()
+    return datetime.fromisoformat(stamp.partition(".")[0].rstrip("Z") + "+00:00")
 
 
 def networks_of(name: str) -> set[str]:

@@ -22,6 +22,8 @@ ROOT = "cluster"
 PASSING = ("ReconciliationFailed", "DependencyNotReady")
 """Reasons that another attempt may mend: they are a failure only when they last."""
 PASSING_SECONDS = 15.0
+CANCELED = "HealthCheckCanceled"
+"""Reason of an attempt that ended because a newer one was asked for: no failure of its own."""
 LOG_SECONDS = 45
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -129,13 +131,13 @@ def failed(kustomization: Object, commit: str, fetched_at: float, now: float) ->
     status = kustomization.get("status", {})
     conditions = {entry["type"]: entry for entry in status.get("conditions", [])}
     ready = conditions.get("Ready", {})
-    if ready.get("status") != "False":
+    if ready.get("status") != "False" or ready["reason"] == CANCELED:
         return ""
     if conditions.get("Reconciling", {}).get("reason") == "Progressing":
         return ""  # an attempt is under way, and Ready still tells of the one before
     told = moment(ready["lastTransitionTime"])
     if "path not found" in ready["message"]:  # Flux notes no attempt in that case
-        if told < fetched_at:
+        if told <= fetched_at + 1:  # both are whole seconds; it is told anew with every attempt
             return ""
     elif sha(status.get("lastAttemptedRevision")) != commit:
         return ""

@@ -6,6 +6,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -154,15 +155,26 @@ def _refuse_a_stranger(instance: Instance) -> None:
 
 
 def _wait_until_ready(instance: Instance, say: Callable[[str], None]) -> None:
+    # A node that was started again shows its pods as they were, until its kubelet has looked.
+    started = docker.started_at(node(instance))
+
     def ready() -> None:
         try:
             cluster = kubernetes.api(instance)
             nodes = cluster.list("v1", "Node")
             if not nodes or kubernetes.condition(nodes[0], "Ready")[0] != "True":
                 raise NotYet("the node is not Ready")
-            cluster.pods_ready("kube-system")
-        except kubernetes.ClusterUnreachable as away:
-            raise NotYet(away.found) from away
+            old = [
+                pod["metadata"]["name"]
+                for pod in cluster.pods_ready("kube-system")
+                for container in pod["status"].get("containerStatuses", [])
+                if _moment(container["state"]["running"]["startedAt"]) < started
+            ]
+            if old:
+                raise NotYet(f"of before the node was started: {', '.join(old)}")
+        except (kubernetes.ClusterUnreachable, kubernetes.Refused) as early:
+            # Just started, the API server has not read yet who may do what, and refuses everybody.
+            raise NotYet(early.found) from early
 
     say("waiting for the node and its system pods")
     wait_for(
@@ -182,6 +194,11 @@ def export_kubeconfig(instance: Instance) -> None:
         f"--name={instance.name}",
         f"--kubeconfig={instance.kubeconfig}",
     )
+
+
+def _moment(stamp: str) -> datetime:
+    """Return a Kubernetes time, which is in whole seconds."""
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
 
 
 def _yaml(value: object) -> str:

@@ -76,7 +76,7 @@ def test_system_pods_are_ready_and_pytest_kind_sees_the_cluster(
 
 
 def test_a_new_cluster_loads_nothing(instance: Instance) -> None:
-    images = run("docker", "exec", kind.node(instance), "crictl", "images")
+    images = run("docker", "exec", kind.node(instance), "ctr", "-n=k8s.io", "images", "ls", "-q")
     assert "registry:5000/hello" in images
     assert "ghcr.io/fluxcd/source-controller" in images
 
@@ -156,7 +156,7 @@ def test_interrupted_at_five_moments_it_goes_on(second: Instance, instance: Inst
         else:
             pytest.fail(f"`lab up` ended before {moment!r}:\n{''.join(seen)}")
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
+        process.communicate(timeout=30)
     finish = _lab(second, "up")
     text, _ = finish.communicate(timeout=400)
     assert finish.returncode == 0, text

@@ -76,6 +76,12 @@ def test_a_missing_folder_has_failed_though_flux_notes_no_attempt() -> None:
     gone = kustomization(("Ready", "False", "ArtifactFailed", "kustomization path not found: stat"))
     assert "path not found" in flux.failed(gone, NEW, AT - 2, AT + 1)
     assert flux.failed(gone, NEW, AT + 2, AT + 3) == "", "it tells of an older commit"
+    assert flux.failed(gone, NEW, AT, AT + 1) == "", "of the same second: it may do so"
+
+
+def test_an_attempt_that_made_way_for_a_newer_one_has_not_failed() -> None:
+    made_way = ("Ready", "False", flux.CANCELED, "New reconciliation triggered by Kustomization/x")
+    assert flux.failed(kustomization(made_way, tried=NEW), NEW, AT, AT + 60) == ""
 
 
 def test_inventory_suspension_and_message() -> None:
