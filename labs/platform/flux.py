@@ -137,7 +137,9 @@ def failed(kustomization: Object, commit: str, fetched_at: float, now: float) ->
         return ""  # an attempt is under way, and Ready still tells of the one before
     told = moment(ready["lastTransitionTime"])
     if "path not found" in ready["message"]:  # Flux notes no attempt in that case
-        if told <= fetched_at + 1:  # both are whole seconds; it is told anew with every attempt
+        # It is told anew with every attempt, and the commit that mends the path has first to be
+        # applied to this very object by another one.
+        if told <= fetched_at + 1 or now - fetched_at < PASSING_SECONDS:
             return ""
     elif sha(status.get("lastAttemptedRevision")) != commit:
         return ""

@@ -111,6 +111,8 @@ def test_services_answer_after_kube_proxy_was_restarted(instance: Instance) -> N
         cluster.pods_ready("kube-system")
 
     wait_for(replaced, what="a new kube-proxy", timeout=60)
+    # Behind a Service of Flux there may be an agent that has started again with the node.
+    wait_for(lambda: cluster.pods_ready(), what="every pod Ready", timeout=120)
     services = cluster.list("v1", "Service")
     assert services
     for service in services:
