@@ -28,11 +28,14 @@ class Outcome:
     name: str
     code: int
     seconds: float
-    output: str
+    stdout: str
+    stderr: str
 
     def __str__(self) -> str:
-        lines = self.output.strip().splitlines() or ["no output"]
-        mark, told = ("✓", lines[-1]) if self.code == 0 else ("✗", f"ended with {self.code}")
+        lines = (self.stdout + self.stderr).strip().splitlines() or ["no output"]
+        # The summary is stdout's last line, where a program writes there at all.
+        summary = (self.stdout.strip() or self.stderr.strip() or "no output").splitlines()[-1]
+        mark, told = ("✓", summary) if self.code == 0 else ("✗", f"ended with {self.code}")
         line = f"{mark} {self.name:<11} {self.seconds:5.1f} s  {told}"
         return line if self.code == 0 else "\n".join([line, *(f"    {text}" for text in lines)])
 
@@ -50,7 +53,7 @@ def run_check(name: str) -> Outcome:
         env={**os.environ, "NO_COLOR": "1"},
         check=False,
     )
-    return Outcome(name, done.returncode, time.monotonic() - start, done.stdout + done.stderr)
+    return Outcome(name, done.returncode, time.monotonic() - start, done.stdout, done.stderr)
 
 
 def main() -> int:
