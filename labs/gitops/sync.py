@@ -176,7 +176,7 @@ class _View:
                 todo="lab 02 makes it; `lab instance` shows its command again",
             )
         for each in found:
-            if not self._has(flux.applied(each)):
+            if flux.outdated(each) or not self._has(flux.applied(each)):
                 self._refuse_stopped(each, "Kustomization")
                 self._refuse_failed(each)
                 raise NotYet(flux.unwell(each) or f"Flux is at work on {flux.name(each)!r}")

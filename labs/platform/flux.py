@@ -105,6 +105,15 @@ def applied(kustomization: Object) -> str:
     return sha(status.get("lastAppliedRevision"))
 
 
+def outdated(kustomization: Object) -> bool:
+    """Return whether what Flux did last was told by an older form of the object than it has now.
+
+    An object that was never done at all (observed generation -1) is not outdated.
+    """
+    observed = int(kustomization.get("status", {}).get("observedGeneration", -1))
+    return 0 < observed < int(kustomization["metadata"].get("generation", observed))
+
+
 def inventory(kustomization: Object) -> list[tuple[str, str, str]]:
     """Return kind, namespace and name of each object that a Kustomization has applied."""
     entries = (kustomization.get("status", {}).get("inventory") or {}).get("entries") or []

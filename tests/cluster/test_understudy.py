@@ -290,10 +290,21 @@ def test_a_signed_request_makes_flux_look_and_no_other_does(lab: Instance) -> No
     assert post(lab, path, body + " ", right) == 400
     assert asked(lab) == before
 
-    commit = attendees(lab).write(
-        Message("Greet"),
-        lambda draft: draft.replace(image_automation.MARKED, "Hello from Git", "Hello at once"),
-    ).commit  # fmt: skip
+    commit = (
+        attendees(lab)
+        .write(
+            Message("Greet"),
+            lambda draft: draft.write(
+                image_automation.MARKED,
+                re.sub(
+                    r"(name: GREETING\n\s*value: ).*",
+                    r"\1Hello at once",
+                    draft.read(image_automation.MARKED),
+                ),
+            ),
+        )
+        .commit
+    )
     assert post(lab, path, body, right) == 200
     after = asked(lab)
     assert after != before

@@ -85,6 +85,16 @@ def test_an_attempt_that_made_way_for_a_newer_one_has_not_failed() -> None:
     assert flux.failed(kustomization(made_way, tried=NEW), NEW, AT, AT + 60) == ""
 
 
+def test_an_object_that_was_changed_is_outdated_until_flux_has_done_it() -> None:
+    def seen(generation: int, status: dict[str, int]) -> bool:
+        return flux.outdated({"metadata": {"generation": generation}, "status": status})
+
+    assert seen(3, {"observedGeneration": 2})
+    assert not seen(3, {"observedGeneration": 3})
+    assert not seen(1, {"observedGeneration": -1})
+    assert not seen(1, {})
+
+
 def test_inventory_suspension_and_message() -> None:
     found = kustomization(("Ready", "False", "BuildFailed", "why"), suspend=True)
     assert flux.inventory(found) == [
