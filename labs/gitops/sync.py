@@ -26,8 +26,9 @@ from labs.wait import NotYet, wait_for
 LOOK_SECONDS = 0.2
 CLOSE_SECONDS = 2.5
 """Looks further apart than this do not tell when a stage was reached; the objects do."""
-ANSWERS = 5
-"""So many in a row come from new pods when a new version is live; each may be another pod's."""
+ANSWERS = 20
+"""So many in a row come from new pods when a new version is live; each may be another pod's, and
+five missed a pod that was still ending."""
 
 
 class Stuck(LabError):
