@@ -100,6 +100,8 @@ def _start(instance: Instance, fingerprint: str) -> None:
 def _answer(instance: Instance, server: int) -> None:
     """Return if the server answers with our token. Raises NotYet, or LabError if it has ended."""
     if _marker(instance) not in (processes.command_line(server) or ""):
+        if processes.alive(server):
+            raise NotYet(f"process {server} is not JupyterLab yet")
         raise _failed(instance, f"JupyterLab (process {server}) ended while starting")
     url = f"http://127.0.0.1:{instance.port('jupyter')}/api/status"
     headers = {"Authorization": f"token {jupyter_config.token(instance)}"}

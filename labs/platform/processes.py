@@ -46,6 +46,20 @@ def command_line(pid: int) -> str | None:
     return _process_table().get(pid)
 
 
+def alive(pid: int) -> bool:
+    """Return whether a process runs, whatever it is: also while it becomes another program.
+
+    In the middle of an exec the kernel shows no command line of it.
+    """
+    if not PROC.joinpath("self").exists():
+        return pid in _process_table()
+    try:
+        state = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
+
+
 def find(marker: str) -> list[int]:
     """Return the numbers of all running processes whose command line holds `marker`."""
     if PROC.joinpath("self").exists():

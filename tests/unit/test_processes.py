@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,3 +78,12 @@ def test_the_log_of_the_run_before_is_kept(tmp_path: Path, marker: str) -> None:
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="no-such-program"):
         processes.start_detached(["no-such-program"], log=tmp_path / "log", env={}, cwd=tmp_path)
+
+
+def test_a_zombie_is_not_alive_and_a_running_process_is() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert processes.alive(child.pid)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not yet collected
+        assert not processes.alive(child.pid)
+    assert not processes.alive(child.pid)
