@@ -6,7 +6,6 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ruamel.yaml import YAML
 
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.platform import docker, host, kubernetes
+from labs.platform import docker, flux, host, kubernetes
 from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
@@ -156,7 +155,7 @@ def _refuse_a_stranger(instance: Instance) -> None:
 
 def _wait_until_ready(instance: Instance, say: Callable[[str], None]) -> None:
     # A node that was started again shows its pods as they were, until its kubelet has looked.
-    started = docker.started_at(node(instance))
+    started = docker.started_at(node(instance)).timestamp()
 
     def ready() -> None:
         try:
@@ -168,7 +167,7 @@ def _wait_until_ready(instance: Instance, say: Callable[[str], None]) -> None:
                 pod["metadata"]["name"]
                 for pod in cluster.pods_ready("kube-system")
                 for container in pod["status"].get("containerStatuses", [])
-                if _moment(container["state"]["running"]["startedAt"]) < started
+                if flux.moment(container["state"]["running"]["startedAt"]) < started
             ]
             if old:
                 raise NotYet(f"of before the node was started: {', '.join(old)}")
@@ -194,11 +193,6 @@ def export_kubeconfig(instance: Instance) -> None:
         f"--name={instance.name}",
         f"--kubeconfig={instance.kubeconfig}",
     )
-
-
-def _moment(stamp: str) -> datetime:
-    """Return a Kubernetes time, which is in whole seconds."""
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
 
 
 def _yaml(value: object) -> str:

@@ -5,9 +5,6 @@ Names are the upstream ones whichever way they were got, so nobody else needs to
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ from typing import Literal
 from labs.errors import LabError
 from scripts.supply import engine, node, ways
 from scripts.supply.cache import Cache
-from scripts.supply.catalogue import PROJECT, STAGES
+from scripts.supply.catalogue import STAGES
 from scripts.supply.maker import Maker
 from scripts.supply.parts import Part, Plan
 from scripts.supply.progress import Board, Durations, duration
@@ -34,7 +31,6 @@ __all__ = [
     "image_archive",
     "load",
     "node_image",
-    "start_in_background",
     "status",
     "tool",
     "understudy",
@@ -127,26 +123,6 @@ def ensure(*stages: str, say: Callable[[str], None] = print) -> None:
             raise _unknown("stage", stage, list(STAGES))
     plan = _plan()
     Maker(plan, Cache(), say).get(plan.of_stages(stages or STAGES))
-
-
-def start_in_background() -> None:
-    """Start `ensure` of all stages in a process of its own, unless one runs or all is there."""
-    cache, plan = Cache(), _plan()
-    if not Maker(plan, cache).missing(plan.finals):
-        return
-    log = cache.root / "logs" / "background.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as handle:
-        # A second one beside it does no harm: each part has a lock, and what is there is kept.
-        subprocess.Popen(
-            [sys.executable, "-m", "scripts.supply", "ensure"],
-            cwd=PROJECT,
-            env={**os.environ, "LAB_SUPPLY": way()},
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
 
 
 def status() -> list[PartStatus]:
