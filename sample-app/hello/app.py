@@ -27,14 +27,21 @@ class Life:
     """Where the process is in its life: until `draining` it is ready for requests."""
 
     draining: bool = False
+    last_asked: float = 0.0
+    """When somebody last asked, by the monotonic clock; the cluster's own probes do not count."""
     answered: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     started: float = field(default_factory=time.monotonic)
 
 
-class LastAnswers:
-    """Middleware that asks clients of a draining process to come back by a new connection.
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What the cluster asks each pod itself, whether or not requests are still sent to it."""
 
-    The new one leads to another pod, so that nobody holds a connection when this one ends.
+
+class LastAnswers:
+    """Middleware that notes when somebody asks, and sends clients of a draining process away.
+
+    It asks them to come back by a new connection. That one leads to another pod, so that nobody
+    holds a connection when this one ends.
     """
 
     def __init__(self, app: ASGIApp, life: Life) -> None:
@@ -42,6 +49,9 @@ class LastAnswers:
         self.life = life
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in PROBES:
+            self.life.last_asked = time.monotonic()
+
         async def last(message: Message) -> None:
             if message["type"] == "http.response.start" and self.life.draining:
                 message["headers"] = [*message.get("headers", []), (b"connection", b"close")]

@@ -13,12 +13,18 @@ from hello import version
 from hello.app import Life, create_app
 from hello.settings import Settings
 
+QUIET = 2.0
+"""Seconds without a request after which nobody sends any more."""
+PATIENCE = 4
+"""So many times its drain a server stays at most, however busy."""
+
 
 class DrainingServer(uvicorn.Server):
     """A server that, told to end, stays for a while: not ready, but answering.
 
     A cluster takes a pod that ends out of its Services, but it takes a moment until every node
-    knows. Who would end at once would refuse what is still sent here in that moment.
+    knows, and a busy one takes longer. Who would end at once would refuse what is still sent here
+    in that moment. So it stays for `drain` seconds, and as long as requests still come.
     """
 
     def __init__(self, config: uvicorn.Config, life: Life, drain: float) -> None:
@@ -48,8 +54,14 @@ class DrainingServer(uvicorn.Server):
         if self.life.draining and self.ends_at is None:
             self.ends_at = time.monotonic() + self.drain
             say(f"told to end: not ready from now on, still answering for {self.drain:g} s")
-        drained = self.ends_at is not None and time.monotonic() >= self.ends_at
-        return await super().on_tick(counter) or drained
+        return await super().on_tick(counter) or self.drained(time.monotonic())
+
+    def drained(self, now: float) -> bool:
+        """Return whether it has answered for long enough; `now` is of the monotonic clock."""
+        if self.ends_at is None or now < self.ends_at:
+            return False
+        latest = self.ends_at + (PATIENCE - 1) * self.drain
+        return now >= latest or now - self.life.last_asked >= min(QUIET, self.drain)
 
 
 def say(line: str) -> None:

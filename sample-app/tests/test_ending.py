@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -55,6 +57,23 @@ def test_when_it_has_drained_it_ends_whoever_keeps_a_connection(brief: Running) 
         brief.log_line(containing="still answering for 0.2 s")
         brief.log_line(containing="everything that was asked is answered")
         assert brief.process.wait(timeout=10) == 0
+
+
+def test_it_stays_while_it_is_still_asked() -> None:
+    running = Running(DRAIN_SECONDS="1")
+    try:
+        running.process.send_signal(signal.SIGTERM)
+        running.log_line(containing="still answering for 1 s")
+        began = time.monotonic()
+        while time.monotonic() - began < 2:  # twice as long as it would stay alone
+            assert running.get("/api").code == 200
+        # Probes come as long as the pod is there: they keep nobody.
+        while running.process.poll() is None:
+            with contextlib.suppress(OSError):
+                running.get("/healthz")
+        assert time.monotonic() - began < 10
+    finally:
+        running.close()
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
