@@ -210,9 +210,8 @@ def test_lint_judges_the_clone_as_it_is(instance: Instance, command: Command) ->
         path.write_text(text.replace("replicas:", "replicaz:"))
         assert "replicaz" in refused(command, "lint")
         path.write_text(re.sub(r"(hello:\S+)", r'\1 # {"$imagepolicy": "flux-system:no"}', text))
-        assert f"{FILE}:13: the marker names the policy 'flux-system:no'" in refused(
-            command, "lint"
-        )
+        said = refused(command, "lint")
+        assert re.search(rf"{FILE}:\d+: the marker names the policy 'flux-system:no'", said)
         path.write_text(text)
         listed.write_text(names.replace("namespace.yaml", "namespaze.yaml"))
         assert "✗ apps/production: 0 objects\n    does not build" in refused(command, "lint")
