@@ -88,6 +88,14 @@ LABS = (
         changes="your commits change what runs in the cluster",
         needs=("servers", "cluster", "flux", "app"),
     ),
+    Lab(
+        4,
+        "pipeline",
+        "CI builds versions",
+        40,
+        changes="CI makes images of your commits; a second pipeline comes, is robbed, and goes",
+        needs=("servers", "cluster", "flux", "app", "ci"),
+    ),
 )
 
 
