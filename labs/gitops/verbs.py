@@ -18,10 +18,11 @@ from labs.instance import Instance
 if TYPE_CHECKING:
     from labs.gitops.desk import Action, Desk
 
-TIMEOUT = 120.0
+TIMEOUT = 240.0
+"""Seconds that a change may take to go live; what Flux cannot do is told sooner."""
 
 
-def sync(revision: str = "", timeout: float = TIMEOUT) -> None:
+def sync(revision: str = "", timeout: float = 120) -> None:
     """Follow a commit, by default your newest, until it is live; shows each stage with its time.
 
     `timeout` is in seconds. Raises Stuck with Flux's own message where waiting is of no use.
