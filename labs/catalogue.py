@@ -88,6 +88,22 @@ LABS = (
         changes="your commits change what runs in the cluster",
         needs=("servers", "cluster", "flux", "app"),
     ),
+    Lab(
+        5,
+        "deploy",
+        "Deploy through Git",
+        30,
+        changes="production runs your versions, and two faults that you push and mend",
+        needs=("servers", "cluster", "flux", "app"),
+    ),
+    Lab(
+        7,
+        "rollback",
+        "Rollback and lock",
+        25,
+        changes="a bad version is undone for good; production is locked, and unlocked again",
+        needs=("servers", "cluster", "flux", "app"),
+    ),
 )
 
 
