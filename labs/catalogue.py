@@ -93,7 +93,7 @@ LABS = (
         "deploy",
         "Deploy through Git",
         30,
-        changes="production runs your versions, and two faults that you push and mend",
+        changes="which version production runs, and which file it lacks until you mend it",
         needs=("servers", "cluster", "flux", "app"),
     ),
     Lab(
@@ -101,7 +101,7 @@ LABS = (
         "rollback",
         "Rollback and lock",
         25,
-        changes="a bad version is undone for good; production is locked, and unlocked again",
+        changes="which version production runs, whether it is locked, and what the bot may choose",
         needs=("servers", "cluster", "flux", "app"),
     ),
 )

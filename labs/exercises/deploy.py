@@ -1,4 +1,4 @@
-"""The steps of lab `deploy`: releases by hand and by command, a lost race, and two faults mended."""
+"""The steps of lab `deploy`: a release by hand, one by command, a lost race, two faults mended."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ STEPS: tuple[Step, ...] = (
         kind="code",
         check=checks.origin,
         solution=f"""\
-lab.sh('''
+import re
+import subprocess
+
+script = '''
 for version in {FIRST} {SECOND}; do
-  lab images {APP} | grep --quiet " $version " || lab app commit $version --wait
+  lab images {APP} | grep --quiet -F " $version " || lab app commit "$version" --wait
 done
-''')
-answer = ...
+lab images {APP}
+'''
+printed = subprocess.check_output(["bash", "-euc", script], text=True)
+row = next(line for line in printed.splitlines() if re.match(r"\\W*{SECOND} ", line))
+answer = re.search(r"\\b[0-9a-f]{{7,40}}\\b", row)[0]
 """,
         why="The label is part of the image: whoever has the one can name the other.",
         hints=(
@@ -213,8 +219,14 @@ fi
         title="Releases without a trailer",
         kind="code",
         check=checks.hand_made,
-        solution="""\
-answer = ...
+        solution=f"""\
+import subprocess
+
+script = '''
+git -C ../config-repo pull --quiet --rebase
+git -C ../config-repo log --format=%h --invert-grep --grep=Lab-Event -G'image:' -- {HELLO}
+'''
+answer = subprocess.check_output(["bash", "-euc", script], text=True).split()[0]
 """,
         why="A message can be forgotten, or lie; the diff cannot.",
         hints=(

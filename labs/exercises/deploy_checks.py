@@ -8,6 +8,7 @@ from labs.exercises.evidence import HELLO, changing, live, value, way
 from labs.exercises.releases import Move, fetched, moves, refuse_kept_back, version
 from labs.gitops.commits import Commit
 from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.images import images
 from labs.platform import registry
 from labs.platform.credentials import mail
 from labs.run import run
@@ -154,7 +155,16 @@ def hand_made(attempt: Attempt) -> str:
 
 
 def _revision(attempt: Attempt, tag: str) -> str:
-    raise NotImplementedError
+    """Return the commit that the labels of a version's image name."""
+    found = (one for one in images(attempt.instance, APP) if one.tag == tag)
+    revision = next((one.revision for one in found), "")
+    if not revision:
+        raise CheckFailed(
+            f"{APP}:{tag} has no label that names a commit",
+            expected="an image that CI built: it writes the label",
+            todo=f"`lab images {APP}`; `lab app commit {tag} --wait` builds it where it is missing",
+        )
+    return revision
 
 
 def _readers(commit: Commit) -> bool:

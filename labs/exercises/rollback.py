@@ -202,7 +202,7 @@ fi
         id="override",
         title="An override leaves a trace",
         kind="terminal",
-        check=checks.overridden,
+        check=lock.overridden,
         solution=f"""\
 git pull --quiet --rebase
 git fetch --quiet origin '+refs/notes/*:refs/notes/*'

@@ -123,7 +123,7 @@ def safe_by_command(attempt: Attempt) -> str:
         raise NotDone(
             f"no `lab rollback` has taken {BAD} back",
             expected="a commit with the trailer `Lab-Event: rollback`",
-            todo=f'`lab automate {APP}` until {BAD} is back, then `lab rollback {APP} --reason "…"`',
+            todo=f'`lab automate {APP}`; when {BAD} is back, `lab rollback {APP} --reason "…"`',
         )
     told = _holds(attempt, repo, found[0])
     reason = found[0].commit.trailers.get("Lab-Reason", "")
@@ -144,21 +144,6 @@ def way_out(attempt: Attempt) -> str:
     live(attempt, free)
     found = state(repo, free.sha)
     return f"{free.short}: {found.version}, automation on, versions {found.range!r}, no lock"
-
-
-def overridden(attempt: Attempt) -> str:
-    """Return the note that the Git server left at a commit which it let through a lock."""
-    repo = fetched(attempt.instance)
-    notes = repo.record().overrides()
-    for move in moves(repo):
-        if move.commit.sha in notes and parent(repo, move.commit).locked_by:
-            note = " | ".join(notes[move.commit.sha].splitlines())
-            return f"{move} went through the lock, and its note says: {note}"
-    raise NotDone(
-        "no commit bears a note that it went through a lock",
-        expected="a release of the instructor with an override, while the app is locked",
-        todo=f'`lab lock {APP} …`, `lab release {APP} 1.1.0 --as instructor --override "…"`',
-    )
 
 
 def _plain(repo: ConfigRepo) -> list[Move]:

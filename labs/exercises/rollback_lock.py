@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labs.exercises.evidence import HELLO, MOST, changing, live, value
-from labs.exercises.releases import APP, answering_or_not, fetched, moves, short, state
+from labs.exercises.releases import APP, answering_or_not, fetched, moves, parent, short, state
 from labs.exercises.rollback_checks import IMAGE_API, POLICY
 from labs.gitops.commits import Commit, Message
 from labs.gitops.config_repo import UPSTREAM, ConfigRepo
@@ -74,6 +74,21 @@ def holds(attempt: Attempt) -> str:
     _refuse_left_over(repo)
     words = _try(repo)
     return f"{told} | the check tried {TRIED}, and was told: {words} | {_bot(attempt)}"
+
+
+def overridden(attempt: Attempt) -> str:
+    """Return the note that the Git server left at a commit which it let through a lock."""
+    repo = fetched(attempt.instance)
+    notes = repo.record().overrides()
+    for move in moves(repo):
+        if move.commit.sha in notes and parent(repo, move.commit).locked_by:
+            note = " | ".join(notes[move.commit.sha].splitlines())
+            return f"{move} went through the lock, and its note says: {note}"
+    raise NotDone(
+        "no commit bears a note that it went through a lock",
+        expected="a release of the instructor with an override, while the app is locked",
+        todo=f'`lab lock {APP} …`, `lab release {APP} 1.1.0 --as instructor --override "…"`',
+    )
 
 
 def newest_lock(repo: ConfigRepo) -> Commit | None:
@@ -154,9 +169,7 @@ def _bot(attempt: Attempt) -> str:
 
 def _turned_away(instance: Instance) -> str:
     """Return why the bot cannot write. Raises NotYet until it has tried."""
-    found = kubernetes.api(instance).get(
-        IMAGE_API, "ImageUpdateAutomation", POLICY, flux.NAMESPACE
-    )
+    found = kubernetes.api(instance).get(IMAGE_API, "ImageUpdateAutomation", POLICY, flux.NAMESPACE)
     said = flux.unwell(found) if found else ""
     if "lock" not in said:
         raise NotYet(f"the bot has not tried yet; {answering_or_not(instance)}")
