@@ -28,7 +28,7 @@ done
 lab images {APP}
 '''
 printed = subprocess.check_output(["bash", "-euc", script], text=True)
-row = next(line for line in printed.splitlines() if re.match(r"\\W*{SECOND} ", line))
+row = next(line for line in printed.splitlines() if " {SECOND} " in line)
 answer = re.search(r"\\b[0-9a-f]{{7,40}}\\b", row)[0]
 """,
         why="The label is part of the image: whoever has the one can name the other.",
