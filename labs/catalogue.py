@@ -89,11 +89,19 @@ LABS = (
         needs=("servers", "cluster", "flux", "app"),
     ),
     Lab(
+        4,
+        "pipeline",
+        "CI builds versions",
+        40,
+        changes="CI makes images of your commits; a second pipeline comes, is robbed, and goes",
+        needs=("servers", "cluster", "flux", "app", "ci"),
+    ),
+    Lab(
         5,
         "deploy",
         "Deploy through Git",
         30,
-        changes="which version production runs, and which file it lacks until you mend it",
+        changes="production runs your versions; two commits of yours break, and are mended",
         needs=("servers", "cluster", "flux", "app"),
     ),
     Lab(
@@ -101,7 +109,7 @@ LABS = (
         "rollback",
         "Rollback and lock",
         25,
-        changes="which version production runs, whether it is locked, and what the bot may choose",
+        changes="a bad version is undone for good; the app is locked, and unlocked again",
         needs=("servers", "cluster", "flux", "app"),
     ),
 )
