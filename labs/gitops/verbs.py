@@ -242,6 +242,7 @@ def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str)
     show.line(f"pushed {written.commit}{again}")
     if written.behind:
         show.line(written.behind)
+    attendees(instance).fetch()  # a colleague's commit is not in the reader's clone yet
     if wait:
         shown.follow(instance, written.commit.sha, TIMEOUT)
     else:
