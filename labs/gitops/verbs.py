@@ -223,6 +223,7 @@ def history(app: str = "", env: str = "", *, event: str = "", by: str = "", n: i
 
 
 def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str) -> None:
+    from labs.gitops.config_repo import attendees
     from labs.gitops.desk import Desk, carry_out
 
     instance = Instance.current()
