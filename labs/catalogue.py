@@ -96,6 +96,22 @@ LABS = (
         changes="CI makes images of your commits; a second pipeline comes, is robbed, and goes",
         needs=("servers", "cluster", "flux", "app", "ci"),
     ),
+    Lab(
+        5,
+        "deploy",
+        "Deploy through Git",
+        30,
+        changes="production runs your versions; two commits of yours break, and are mended",
+        needs=("servers", "cluster", "flux", "app"),
+    ),
+    Lab(
+        7,
+        "rollback",
+        "Rollback and lock",
+        25,
+        changes="a bad version is undone for good; the app is locked, and unlocked again",
+        needs=("servers", "cluster", "flux", "app"),
+    ),
 )
 
 

@@ -224,6 +224,7 @@ def history(app: str = "", env: str = "", *, event: str = "", by: str = "", n: i
 
 
 def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str) -> None:
+    from labs.gitops.config_repo import attendees
     from labs.gitops.desk import Desk, carry_out
 
     instance = Instance.current()
@@ -243,6 +244,7 @@ def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str)
     show.line(f"pushed {written.commit}{again}")
     if written.behind:
         show.line(written.behind)
+    attendees(instance).fetch()  # a colleague's commit is not in the reader's clone yet
     if wait:
         shown.follow(instance, written.commit.sha, TIMEOUT)
     else:
