@@ -1,4 +1,4 @@
-"""The clone of somebody else who writes to the config repo: a desk of their own, not the reader's.
+"""The clone of somebody else who writes to a repo: a desk of their own, not the reader's.
 
 What the reader has in theirs, committed or not, is neither in the way nor moved by it; so a
 colleague can be faster than the reader, as in real life.
@@ -13,17 +13,16 @@ from labs.instance import Instance
 from labs.platform import git_server
 from labs.run import run
 
-REPO = "config"
 SECONDS = 60
 
 
-def clone_of(instance: Instance, user: str) -> ConfigRepo:
+def clone_of(instance: Instance, user: str, repo: str = "config") -> ConfigRepo:
     """Return the user's own clone, which commits and pushes as them; it is made when missing."""
-    path = instance.root / "desks" / user
-    url = git_server.url(instance, REPO)
+    path = instance.root / "desks" / user / repo
+    url = git_server.url(instance, repo)
     environment = git_server.push_environment(instance, user)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f"{user}.lock"), timeout=SECONDS):
+    with FileLock(path.with_name(f".{repo}.lock"), timeout=SECONDS):
         if not (path / ".git").exists():
             run(
                 *("git", "clone", "--quiet", url, path),

@@ -20,7 +20,6 @@ from labs.gitops.git_words import PushRefused, explained, last_line, lost_race
 from labs.gitops.record import OVERRIDES, Record
 from labs.gitops.rendering import render
 from labs.instance import Instance
-from labs.platform.git_server import push_environment
 from labs.platform.loopback import DIRECT
 
 # Where there is no git yet, importing must not fail: `make up` says what is missing.
@@ -315,7 +314,6 @@ class ConfigRepo:
             raise clone_guard.in_the_way(in_the_way)
 
 
-def attendees(instance: Instance, user: str = "attendee") -> ConfigRepo:
-    """Return the attendee's clone of the config repo; what it writes is by `user`."""
-    environment = None if user == "attendee" else push_environment(instance, user)
-    return ConfigRepo(instance.work / "config-repo", instance.bin / "kubectl", environment)
+def attendees(instance: Instance) -> ConfigRepo:
+    """Return the attendee's clone of the config repo."""
+    return ConfigRepo(instance.work / "config-repo", instance.bin / "kubectl")

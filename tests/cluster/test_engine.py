@@ -18,6 +18,7 @@ import pytest
 
 from labs import lab
 from labs.gitops import image_automation, lint, sync
+from labs.gitops.colleague import clone_of
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.desk import Desk, carry_out
@@ -346,7 +347,7 @@ def test_ten_writers_at_once_lose_nothing(
         console(0, "console.txt"),
         from_console,
         *(partial(hand.write, f"{hand.folder.name}.txt") for hand in hands),
-        lambda: attendees(instance, "instructor").write(
+        lambda: clone_of(instance, "instructor").write(
             Message("A colleague"), lambda draft: draft.write("colleague.txt", "x\n")
         ),
         tick,

@@ -7,24 +7,22 @@ clone stays as it is, and the reader meets the new version with `git pull`.
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from labs.errors import LabError
-from labs.gitops import ci
+from labs.gitops import ci, workloads
 from labs.gitops.app_versions import trees
 from labs.gitops.app_versions.trees import VERSION_FILE, VERSIONS
 from labs.gitops.ci import CiRun
+from labs.gitops.colleague import clone_of
 from labs.gitops.commits import Commit, Identity, Message
 from labs.gitops.config_repo import UPSTREAM, ConfigRepo, attendees
 from labs.gitops.draft import Draft
+from labs.gitops.workloads import Place, look
 from labs.instance import Instance
-from labs.platform import git_server, registry
-from labs.platform.credentials import USERS, basic, mail
-from labs.run import run
+from labs.platform import registry
+from labs.platform.credentials import USERS, mail
 from labs.understudy import semver
 
 APP = "hello"
@@ -128,29 +126,9 @@ def environments(instance: Instance) -> dict[str, str]:
     """Return the version that Git names for each environment that has the app."""
     repo = attendees(instance)
     repo.fetch()
-    found = {}
-    for path in repo.files(UPSTREAM):
-        place = re.fullmatch(r"apps/([^/]+)/[^/]+\.yaml", path)
-        image = re.search(rf"image: \S+/{APP}:(\S+)", repo.text(path, UPSTREAM)) if place else None
-        if place and image and place[1] != "base":
-            found[place[1]] = image[1]
-    return found
-
-
-@contextmanager
-def colleague(instance: Instance, repo: str = REPO) -> Iterator[ConfigRepo]:
-    """Give a colleague's own clone of a repository, for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix="colleague-") as temporary:
-        path = Path(temporary) / repo
-        env = git_server.push_environment(instance, COLLEAGUE)
-        run("git", "clone", "--quiet", git_server.url(instance, repo), path, env=env, timeout=120)
-        # In the clone, since its writes have an environment of their own; only we can read it.
-        with (path / ".git" / "config").open("a") as config:
-            config.write(
-                f'[http "{git_server.base_url(instance)}/"]\n'
-                f"\textraHeader = Authorization: Basic {basic(instance, COLLEAGUE)}\n"
-            )
-        yield ConfigRepo(path)
+    tree = repo.tree(UPSTREAM)
+    places = (look(tree, Place(environment, APP)) for environment in workloads.environments(tree))
+    return {found.place.environment: found.workload.version for found in places if found}
 
 
 def _commit(instance: Instance, number: str, *, again: bool) -> str:
@@ -167,12 +145,12 @@ def _commit(instance: Instance, number: str, *, again: bool) -> str:
             elif before is not None:
                 draft.delete(path)
 
-    with colleague(instance) as repo:
-        newest = repo.fetch()
-        if not again and (known := committed(repo).get(number)):
-            return known[0].sha
-        if not repo.propose(change):
-            return newest.sha
-        who = Identity(USERS[COLLEAGUE], mail(COLLEAGUE))
-        message = Message(f"Version {number}: {version.subject}")
-        return repo.write(message, change, author=who).commit.sha
+    repo = clone_of(instance, COLLEAGUE, REPO)
+    newest = repo.fetch()
+    if not again and (known := committed(repo).get(number)):
+        return known[0].sha
+    if not repo.propose(change):
+        return newest.sha
+    who = Identity(USERS[COLLEAGUE], mail(COLLEAGUE))
+    message = Message(f"Version {number}: {version.subject}")
+    return repo.write(message, change, author=who).commit.sha
