@@ -88,6 +88,14 @@ LABS = (
         changes="your commits change what runs in the cluster",
         needs=("servers", "cluster", "flux", "app"),
     ),
+    Lab(
+        6,
+        "automate",
+        "Automate",
+        25,
+        changes="new versions deploy themselves, and the last of them is a bad one",
+        needs=("servers", "cluster", "flux", "app", "ci"),
+    ),
 )
 
 

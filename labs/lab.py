@@ -11,6 +11,7 @@ from typing import Any
 from labs import catalogue, readiness, show
 from labs.errors import LabError
 from labs.gitops.verbs import render, sync
+from labs.gitops.wager import bet
 from labs.instance import Instance
 from labs.platform import keys, kubernetes
 from labs.progress import Progress
@@ -20,6 +21,7 @@ from labs.step import Attempt, CheckFailed, Step, happened
 from labs.watching import follow, wait, watch
 
 __all__ = [
+    "bet",
     "check",
     "cluster",
     "compare",
