@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labs import cli_ci, cli_gitops, cli_labs
+from labs import cli_ci, cli_engine, cli_gitops, cli_labs
 from labs.errors import LabError
 from labs.instance import Instance
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for area in (cli_labs.app, cli_gitops.app, cli_ci.app):
+for area in (cli_labs.app, cli_gitops.app, cli_engine.app, cli_ci.app):
     app.registered_commands += area.registered_commands
     app.registered_groups += area.registered_groups
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -50,25 +49,9 @@ def sync(
     timeout: Annotated[float, typer.Option(help="How many seconds to wait.")] = 120,
 ) -> None:
     """Follow a commit until it is live: pushed, fetched, applied, live, each with its time."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
+    from labs.gitops import verbs
 
-    from labs.gitops import sync as way
-    from labs.gitops.sync_text import text
-
-    console = Console(highlight=False)
-    # rich takes a notebook for a terminal. A log has no use for a countdown: it gets the end alone.
-    if not sys.stdout.isatty():
-        print(text(way.follow(Instance.current(), revision, timeout=timeout)))
-        return
-    with Live(console=console, refresh_per_second=5) as live:
-        way.follow(
-            Instance.current(),
-            revision,
-            timeout=timeout,
-            on_look=lambda seen: live.update(Text(text(seen))),
-        )
+    verbs.sync(revision, timeout)
 
 
 @keys_app.command("hide")

@@ -10,7 +10,20 @@ from typing import Any
 
 from labs import catalogue, readiness, show
 from labs.errors import LabError
-from labs.gitops.verbs import render, sync
+from labs.gitops.verbs import (
+    automate,
+    deautomate,
+    history,
+    images,
+    lock,
+    policy,
+    release,
+    render,
+    rollback,
+    sync,
+    unlock,
+    workloads,
+)
 from labs.instance import Instance
 from labs.platform import keys, kubernetes
 from labs.progress import Progress
@@ -20,21 +33,31 @@ from labs.step import Attempt, CheckFailed, Step, happened
 from labs.watching import follow, wait, watch
 
 __all__ = [
+    "automate",
     "check",
     "cluster",
     "compare",
+    "deautomate",
     "follow",
     "hint",
+    "history",
+    "images",
     "labs",
+    "lock",
+    "policy",
     "predict",
     "progress",
+    "release",
     "render",
+    "rollback",
     "sh",
     "solve",
     "start",
     "sync",
+    "unlock",
     "wait",
     "watch",
+    "workloads",
 ]
 
 _patience = 120.0

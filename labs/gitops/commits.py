@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-FORMAT = "%H%x00%P%x00%an%x00%ae%x00%cI%x00%s%x00%(trailers:only,unfold)%x00%b%x1e"
-"""What `git log --format` is asked for; `parsed` reads it."""
+FORMAT = "%H%x00%P%x00%an%x00%ae%x00%cI%x00%s%x00%(trailers:only,unfold)%x00%b"
+"""What `git log -z --format` is asked for; `parsed` reads it. No message can hold a NUL."""
+FIELDS = FORMAT.count("%x00") + 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Message:
     trailers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        trailers = "\n".join(f"{key}: {value}" for key, value in self.trailers.items())
+        # A value is one line: a second one could pass itself off as another trailer.
+        trailers = "\n".join(f"{key}: {flat(value)}" for key, value in self.trailers.items())
         return "\n\n".join(part for part in (self.subject, self.body, trailers) if part) + "\n"
 
 
@@ -69,24 +71,29 @@ class Written:
     behind: str = ""
 
 
+def flat(text: str) -> str:
+    """Return a text as one line."""
+    return " ".join(text.split())
+
+
 def parsed(log: str) -> list[Commit]:
-    """Return the commits of a log that was written with FORMAT."""
+    """Return the commits of a log that was written with `-z` and FORMAT."""
+    cells = log.split("\0")
     found = []
-    for entry in log.removesuffix("\x1e").split("\x1e\n"):
-        if entry:
-            sha, parents, name, mail, when, subject, trailers, body = entry.split("\0")
-            pairs = (line.partition(": ") for line in trailers.splitlines())
-            found.append(
-                Commit(
-                    sha,
-                    subject,
-                    body.strip(),
-                    Identity(name, mail),
-                    datetime.fromisoformat(when),
-                    tuple(parents.split()),
-                    {key: value for key, mark, value in pairs if mark},
-                )
+    for start in range(0, len(cells) - FIELDS + 1, FIELDS):
+        sha, parents, name, mail, when, subject, trailers, body = cells[start : start + FIELDS]
+        pairs = (line.partition(": ") for line in trailers.splitlines())
+        found.append(
+            Commit(
+                sha,
+                subject,
+                body.strip(),
+                Identity(name, mail),
+                datetime.fromisoformat(when),
+                tuple(parents.split()),
+                {key: value for key, mark, value in pairs if mark},
             )
+        )
     return found
 
 

@@ -8,7 +8,7 @@ overwritten. Writers of one branch race: who loses fetches, makes the change ane
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from labs.gitops import clone_guard
 from labs.gitops.commits import FORMAT, Commit, Identity, Message, Written, parsed, recorded
 from labs.gitops.draft import Draft, scratch_index
 from labs.gitops.git_words import PushRefused, explained, last_line, lost_race
+from labs.gitops.record import OVERRIDES, Record
 from labs.gitops.rendering import render
 from labs.instance import Instance
+from labs.platform.git_server import push_environment
 from labs.platform.loopback import DIRECT
 
 # Where there is no git yet, importing must not fail: `make up` says what is missing.
@@ -38,11 +40,20 @@ ENVIRONMENT = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", 
 
 
 class ConfigRepo:
-    """A clone at a path. Opening it changes nothing."""
+    """A clone at a path. Opening it changes nothing.
 
-    def __init__(self, path: Path, kubectl: str | Path = "kubectl") -> None:
+    `environment` is for writing as another than the clone's own user.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        kubectl: str | Path = "kubectl",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = path
         self._kubectl = kubectl
+        self._environment = {**ENVIRONMENT, **(environment or {})}
         try:
             self._repo = git.Repo(path)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as missing:
@@ -67,7 +78,12 @@ class ConfigRepo:
         """Return commits, newest first; `path` leaves those that changed it."""
         try:
             text = self._repo.git.log(
-                f"--max-count={most}", f"--format={FORMAT}", revision, "--", *([path] * bool(path))
+                "-z",
+                f"--max-count={most}",
+                f"--format={FORMAT}",
+                revision,
+                "--",
+                *([path] * bool(path)),
             )
         except git.GitCommandError as unknown:
             raise LabError(
@@ -97,7 +113,15 @@ class ConfigRepo:
 
     def read(self, path: str, revision: str = "HEAD") -> str:
         """Return a file as a commit has it. Raises LabError where it has no such file."""
-        return Draft(self._repo.git, self.commit(revision).sha).read(path)
+        return self.tree(revision).read(path)
+
+    def tree(self, revision: str = "HEAD") -> Draft:
+        """Return the files of a commit."""
+        return Draft(self._repo.git, self.commit(revision).sha)
+
+    def record(self) -> Record:
+        """Return what the clone knows of its history, file by file."""
+        return Record(self._repo.git)
 
     def text(self, path: str, revision: str = "HEAD") -> str:
         """Return a file as a commit has it, or '' where it has no such file."""
@@ -108,7 +132,7 @@ class ConfigRepo:
 
     def files(self, revision: str = "HEAD") -> list[str]:
         """Return the paths of a commit's files."""
-        return Draft(self._repo.git, self.commit(revision).sha).files()
+        return self.tree(revision).files()
 
     def diff(self, earlier: str, later: str, path: str = "") -> str:
         """Return the difference between two commits as `git diff` shows it."""
@@ -133,7 +157,8 @@ class ConfigRepo:
                 "--refmap=",
                 REMOTE,
                 f"+refs/heads/{BRANCH}:{UPSTREAM}",
-                env=ENVIRONMENT,
+                f"+{OVERRIDES}*:{OVERRIDES}*",  # a pattern: there may be none yet
+                env=self._environment,
                 kill_after_timeout=NETWORK_SECONDS,
             )
         except git.GitCommandError as failed:
@@ -199,7 +224,7 @@ class ConfigRepo:
         `change` is called again on the newer state when another writer was faster. Raises
         CloneNotClean, PushRefused, GitServerAway, or what `change` raises; then nothing is done.
         """
-        env = {**ENVIRONMENT, **(author.environment() if author else {})}
+        env = {**self._environment, **(author.environment() if author else {})}
         with clone_guard.alone(self.path, Path(self._repo.git_dir)):
             self._refuse_unclean()
             for lost in range(ATTEMPTS):
@@ -229,7 +254,7 @@ class ConfigRepo:
         target = f"{sha}:refs/heads/{BRANCH}"
         try:
             self._repo.git.push(
-                *words, REMOTE, target, env=ENVIRONMENT, kill_after_timeout=NETWORK_SECONDS
+                *words, REMOTE, target, env=self._environment, kill_after_timeout=NETWORK_SECONDS
             )
         except git.GitCommandError as refused:
             if lost_race(str(refused.stderr)):
@@ -265,6 +290,7 @@ class ConfigRepo:
             raise clone_guard.in_the_way(in_the_way)
 
 
-def attendees(instance: Instance) -> ConfigRepo:
-    """Return the attendee's clone of the config repo."""
-    return ConfigRepo(instance.work / "config-repo", kubectl=instance.bin / "kubectl")
+def attendees(instance: Instance, user: str = "attendee") -> ConfigRepo:
+    """Return the attendee's clone of the config repo; what it writes is by `user`."""
+    environment = None if user == "attendee" else push_environment(instance, user)
+    return ConfigRepo(instance.work / "config-repo", instance.bin / "kubectl", environment)

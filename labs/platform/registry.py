@@ -113,6 +113,31 @@ def digest(instance: Instance, repo: str, tag: str) -> str | None:
     return None if status == 404 else str(headers["Docker-Content-Digest"])
 
 
+def repositories(instance: Instance) -> list[str]:
+    """Return the names of all images that the registry has."""
+    token = _token(instance, "registry:catalog:*")
+    _, answer, _ = _get(instance, "_catalog?n=1000", token)
+    return sorted(answer.get("repositories") or [])
+
+
+def about(instance: Instance, repo: str, tag: str) -> tuple[str, dict[str, Any]] | None:
+    """Return a tag's digest and its image's configuration (labels, created); None without it.
+
+    Of an image for several platforms, the first one's.
+    """
+    _require_name(repo)
+    token = _token(instance, f"repository:{repo}:pull")
+    status, manifest, headers = _get(instance, f"{repo}/manifests/{quote(tag)}", token)
+    if status == 404:
+        return None
+    if manifest.get("manifests"):
+        part = manifest["manifests"][0]["digest"]
+        _, manifest, _ = _get(instance, f"{repo}/manifests/{part}", token)
+    name = (manifest.get("config") or {}).get("digest", "")
+    config = _get(instance, f"{repo}/blobs/{name}", token)[1] if name else {}
+    return str(headers["Docker-Content-Digest"]), config
+
+
 def push_archive(
     instance: Instance,
     archive: Path,
@@ -162,28 +187,45 @@ def docker_config(instance: Instance, user: str) -> str:
 
 def _read(instance: Instance, repo: str, what: str) -> tuple[int, dict[str, Any], Message]:
     """Return status, body and headers of one read as everybody may do it; 200 and 404 only."""
+    _require_name(repo)
+    return _get(instance, f"{repo}/{what}", _token(instance, f"repository:{repo}:pull"))
+
+
+def _require_name(repo: str) -> None:
     if not re.fullmatch(r"[a-z0-9]+([._/-][a-z0-9]+)*", repo):
         raise LabError(
             f"an image repository called {repo!r}",
             expected="lower-case words with dots, dashes or slashes between them",
             todo="give the name without registry and tag, such as `hello`",
         )
-    base = f"http://{address(instance)}"
+
+
+def _token(instance: Instance, scope: str) -> str:
+    """Return what allows everybody to read; '' where the gate gives none, as the read will say."""
     try:
-        issued = fetch(f"{base}/auth/token?service=registry&scope=repository:{repo}:pull")
-        token = json.loads(issued.body)["token"] if issued.status == 200 else ""
-        headers = {"Authorization": f"Bearer {token}", "Accept": _ACCEPT}
-        answer = fetch(f"{base}/v2/{repo}/{what}", headers)
+        issued = fetch(f"http://{address(instance)}/auth/token?service=registry&scope={scope}")
     except NotYet as silent:
-        raise LabError(
-            str(silent),
-            expected="the lab's registry",
-            todo="run `make up`, which starts it",
-        ) from silent
+        raise _away(silent) from silent
+    return str(json.loads(issued.body)["token"]) if issued.status == 200 else ""
+
+
+def _get(instance: Instance, what: str, token: str) -> tuple[int, dict[str, Any], Message]:
+    """Return status, body and headers of one read; 200 and 404 only."""
+    try:
+        headers = {"Authorization": f"Bearer {token}", "Accept": _ACCEPT}
+        answer = fetch(f"http://{address(instance)}/v2/{what}", headers)
+    except NotYet as silent:
+        raise _away(silent) from silent
     if answer.status not in (200, 404):
         raise LabError(
-            f"the registry answered {answer.status} for {repo}/{what}: {answer.body[:200]!r}",
+            f"the registry answered {answer.status} for {what}: {answer.body[:200]!r}",
             expected="200, or 404 for what is not there",
             todo="run `make up`, which mends it; `make logs` shows its side",
         )
     return answer.status, json.loads(answer.body), answer.headers
+
+
+def _away(silent: NotYet) -> LabError:
+    return LabError(
+        str(silent), expected="the lab's registry", todo="run `make up`, which starts it"
+    )

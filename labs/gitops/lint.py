@@ -1,0 +1,200 @@
+"""Judges a config repo before it is pushed: does each folder build, is each object what it says?
+
+It works on the clone's own folder, committed or not. The cluster's API server judges the objects,
+by a dry run that changes nothing. The Git server enforces none of it: lab 05 breaks things.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labs.errors import LabError
+from labs.gitops import yaml_places
+from labs.gitops.manifests import POLICY
+from labs.gitops.rendering import render
+from labs.gitops.yaml_places import Unreadable
+from labs.instance import Instance
+from labs.platform import kubernetes
+from labs.platform.kubernetes import Object
+from labs.run import CommandFailed, run
+
+FILE = "kustomization.yaml"
+MANAGER = "kustomize-controller"
+UNKNOWN_KIND = re.compile(r'no matches for kind "(\w+)" in version "([\w./-]+)"')
+ERROR = re.compile(r"^(?:[Ee]rror(?: from server)?(?: \(\w+\))?: )")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of one folder."""
+
+    folder: str
+    objects: int
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        count = f"{self.objects} object{'' if self.objects == 1 else 's'}"
+        lines = [f"{'✗' if self.problems else '✓'} {self.folder}: {count}"]
+        lines += [f"    {line}" for problem in self.problems for line in problem.splitlines()]
+        return "\n".join([*lines, *(f"    (not judged: {note})" for note in self.notes)])
+
+
+def lint(instance: Instance) -> list[Verdict]:
+    """Return a verdict on each folder of the attendee's clone. Raises ClusterUnreachable."""
+    root = instance.work / "config-repo"
+    kubernetes.api(instance).version()  # so that a cluster that is away is told as such
+    built, verdicts = build(root, instance.bin / "kubectl")
+    everything = [one for objects in built.values() for one in objects]
+    for folder, objects in built.items():
+        problems, notes = _judged(instance, objects, everything)
+        verdicts.append(Verdict(folder, len(objects), tuple(problems), tuple(notes)))
+    markers = stray_markers(root, everything)
+    if markers:
+        verdicts.append(Verdict("markers", 0, tuple(markers)))
+    return sorted(verdicts, key=lambda one: one.folder)
+
+
+def build(root: Path, kubectl: str | Path) -> tuple[dict[str, list[Object]], list[Verdict]]:
+    """Return the objects of each folder that is applied, and a verdict on each that is not.
+
+    A folder that another one builds upon is judged with it, and built alone besides.
+    """
+    folders = sorted(
+        path.parent.relative_to(root).as_posix()
+        for path in root.rglob(FILE)
+        if _visible(root, path)
+    )
+    used = {name for folder in folders for name in _builds_upon(root, folder)}
+    built: dict[str, list[Object]] = {}
+    verdicts = []
+    for folder in folders:
+        try:
+            objects = render(root, folder, kubectl)
+        except CommandFailed as failed:
+            said = [line for line in failed.stderr.splitlines() if line.strip()][-1:]
+            verdicts.append(Verdict(folder, 0, (f"does not build: {' '.join(said)}",)))
+            continue
+        if folder in used:
+            verdicts.append(Verdict(folder, len(objects), ()))
+        else:
+            built[folder] = objects
+    for path in sorted((root / "clusters").glob("*/")):
+        found, broken = _plain(root, path, folders)
+        name = path.relative_to(root).as_posix()
+        if broken:
+            verdicts.append(Verdict(name, len(found), tuple(broken)))
+        elif found:
+            built[name] = found
+    return built, verdicts
+
+
+def stray_markers(root: Path, objects: Sequence[Object]) -> list[str]:
+    """Return a line for each marker that names no image policy of the repo."""
+    known = [
+        f"{one['metadata'].get('namespace', 'default')}:{one['metadata']['name']}"
+        for one in objects
+        if one.get("kind") == "ImagePolicy"
+    ]
+    found = []
+    for path in sorted(root.rglob("*.y*ml")):
+        if not _visible(root, path):
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if "$imagepolicy" not in line or line.lstrip().startswith("#"):
+                continue
+            marker = POLICY.search(line)
+            name = ":".join(marker[1].split(":")[:2]) if marker else ""
+            if name in known:
+                continue
+            where = f"{path.relative_to(root).as_posix()}:{number}"
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; the nearest is {near[0]}" if near else ""
+            listed = ", ".join(known) or "none in this repo"
+            named = f"names the policy {name!r}" if marker else "is not as Flux reads one"
+            found.append(f"{where}: the marker {named}; there are: {listed}{hint}")
+    return found
+
+
+def _visible(root: Path, path: Path) -> bool:
+    """Return whether a file is the reader's: not Git's, nor an editor's."""
+    return not any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def _builds_upon(root: Path, folder: str) -> set[str]:
+    """Return the folders that a kustomization.yaml names."""
+    try:
+        documents = yaml_places.load((root / folder / FILE).read_text())
+    except Unreadable:
+        return set()  # the build says so
+    told = documents[0] if documents and isinstance(documents[0], dict) else {}
+    names = [*(told.get("resources") or []), *(told.get("components") or [])]
+    paths = [(root / folder / str(name)).resolve() for name in names]
+    top = root.resolve()
+    return {p.relative_to(top).as_posix() for p in paths if p.is_dir() and p.is_relative_to(top)}
+
+
+def _plain(root: Path, folder: Path, built: Sequence[str]) -> tuple[list[Object], list[str]]:
+    """Return the objects of a folder that Flux takes as it is, and which files are no YAML."""
+    found: list[Object] = []
+    broken = []
+    for path in sorted(folder.rglob("*.yaml")):
+        parents = path.relative_to(root).parents
+        if any(parent.as_posix() in built for parent in parents) or not _visible(root, path):
+            continue
+        try:
+            found += [one for one in yaml_places.load(path.read_text()) if isinstance(one, dict)]
+        except LabError as wrong:
+            broken.append(f"{path.relative_to(root).as_posix()}: {wrong.found}")
+    return found, broken
+
+
+def _judged(
+    instance: Instance, objects: Sequence[Object], everything: Sequence[Object]
+) -> tuple[list[str], list[str]]:
+    """Return what the API server has against some objects, and which of them it cannot judge."""
+    if not objects:
+        return [], []
+    types = [one for one in everything if one.get("kind") == "CustomResourceDefinition"]
+    coming = {(one["spec"].get("group"), one["spec"]["names"].get("kind")) for one in types}
+    judged = (_placed(instance, one, everything) for one in objects)
+    text = "\n---\n".join(json.dumps(one, default=str) for one in judged)
+    try:
+        run(
+            *(instance.bin / "kubectl", "apply", "--filename=-", "--server-side"),
+            *("--dry-run=server", "--force-conflicts", "--validate=strict"),
+            f"--field-manager={MANAGER}",
+            env={"KUBECONFIG": str(instance.kubeconfig)},
+            stdin=text,
+            timeout=120,
+        )
+    except CommandFailed as refused:
+        return sorted_words(refused.stderr, coming)
+    return [], []
+
+
+def sorted_words(words: str, coming: set[tuple[Any, Any]]) -> tuple[list[str], list[str]]:
+    """Part what kubectl said into problems, and kinds that the cluster is only about to know."""
+    problems, notes = [], []
+    for line in words.splitlines():
+        unknown = UNKNOWN_KIND.search(line)
+        if unknown and (unknown[2].partition("/")[0], unknown[1]) in coming:
+            notes.append(f"{unknown[1]}: its CRD is in this repo, and not in the cluster yet")
+        elif line.strip() and not line.startswith(("ensure CRDs are installed", "Warning:")):
+            problems.append(ERROR.sub("", line.strip()))
+    return list(dict.fromkeys(problems)), list(dict.fromkeys(notes))
+
+
+def _placed(instance: Instance, one: Object, everything: Sequence[Object]) -> Object:
+    """Return an object as it can be judged now: not in a namespace that is only about to be."""
+    namespace = one.get("metadata", {}).get("namespace")
+    new = {x["metadata"]["name"] for x in everything if x.get("kind") == "Namespace"}
+    if namespace in new and kubernetes.api(instance).get("v1", "Namespace", namespace) is None:
+        return {**one, "metadata": {**one["metadata"], "namespace": "default"}}
+    return one

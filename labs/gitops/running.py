@@ -1,0 +1,47 @@
+"""Which version of a workload runs, beside the one that Git names."""
+
+from __future__ import annotations
+
+from labs.errors import LabError
+from labs.gitops import yaml_places
+from labs.gitops.manifests import Workload
+from labs.gitops.workloads import Place, Tree, each, environments
+from labs.instance import Instance
+from labs.platform import kubernetes, registry, rollout
+
+
+def namespace(tree: Tree, environment: str) -> str:
+    """Return the namespace of an environment, as its kustomization.yaml says; else its name."""
+    try:
+        told = yaml_places.load(tree.read(f"apps/{environment}/kustomization.yaml"))
+    except yaml_places.Unreadable:
+        return environment
+    first = told[0] if told and isinstance(told[0], dict) else {}
+    return str(first.get("namespace") or environment)
+
+
+def version(instance: Instance, tree: Tree, place: Place) -> str:
+    """Return the version that runs, and how far a rollout is; `?` where the cluster is away."""
+    try:
+        found = kubernetes.api(instance).get(
+            "apps/v1", "Deployment", place.app, namespace(tree, place.environment)
+        )
+    except LabError:  # a list of what Git says is of use without it, too
+        return "?"
+    if found is None:
+        return "nothing yet"
+    containers = found["spec"]["template"]["spec"]["containers"]
+    named = [one for one in containers if one["name"] == place.app] or containers
+    said = Workload(image=named[0].get("image", ""))
+    state = rollout.progress(found)
+    return (said.version or said.image) + (f" ({state})" if state else "")
+
+
+def wanted(tree: Tree) -> dict[tuple[str, str], list[str]]:
+    """Return the environments that name an image of the registry, by its name and version."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for environment in environments(tree):
+        for one in each(tree, environment):
+            name = one.workload.repository.removeprefix(f"{registry.INNER_ADDRESS}/")
+            found.setdefault((name, one.workload.version), []).append(environment)
+    return found
