@@ -89,12 +89,28 @@ LABS = (
         needs=("servers", "cluster", "flux", "app"),
     ),
     Lab(
+        5,
+        "deploy",
+        "Deploy through Git",
+        30,
+        changes="which version production runs, and which file it lacks until you mend it",
+        needs=("servers", "cluster", "flux", "app"),
+    ),
+    Lab(
         6,
         "automate",
         "Automate",
         25,
         changes="new versions deploy themselves, and the last of them is a bad one",
         needs=("servers", "cluster", "flux", "app", "ci"),
+    ),
+    Lab(
+        7,
+        "rollback",
+        "Rollback and lock",
+        25,
+        changes="which version production runs, whether it is locked, and what the bot may choose",
+        needs=("servers", "cluster", "flux", "app"),
     ),
 )
 

@@ -5,76 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from labs.instance import PROJECT
-from labs.platform.credentials import DOMAIN, USERS, mail
-
-HOOK = PROJECT / "scripts/images/git-server/receive.py"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A clone in which somebody works, and the server that it pushes to."""
-
-    clone: Path
-    server: Path
-    user: str = "attendee"
-
-    def git(self, *words: str, check: bool = True, user: str = "") -> str:
-        """Return both streams of git in the clone."""
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "REMOTE_USER": user or self.user,
-        }
-        done = subprocess.run(
-            ["git", *words], cwd=self.clone, env=environment, capture_output=True, text=True
-        )
-        assert (done.returncode == 0) == check, f"git {words}: {done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-
-    def commit(self, subject: str, *, as_user: str = "") -> str:
-        """Make a commit as somebody; return its id."""
-        who = as_user or self.user
-        (self.clone / "file").write_text(subject)
-        self.git("add", "file")
-        identity = ["-c", f"user.name={USERS.get(who, who)}", "-c", f"user.email={mail(who)}"]
-        self.git(*identity, "commit", "-m", subject)
-        return self.git("rev-parse", "HEAD").strip()
-
-    def refused(self, *words: str, user: str = "") -> str:
-        """Return what the server said when it refused a push, `remote: ` taken off."""
-        said = self.git("push", *words, check=False, user=user)
-        assert "pre-receive hook declined" in said
-        lines = [x.removeprefix("remote: ").rstrip() for x in said.splitlines() if "remote: " in x]
-        starts = [line[:9] for line in lines]
-        assert ("found:   " in starts, "expected:" in starts, "next:    " in starts) == (True,) * 3
-        return "\n".join(lines)
+from labs.platform.credentials import DOMAIN, mail
+from tests.unit.githook import HOOK, Desk, new_desk
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    hooks = tmp_path / "hooks"
-    hooks.mkdir()
-    (hooks / "pre-receive").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HOOK}"\n')
-    (hooks / "pre-receive").chmod(0o755)
-    server, clone = tmp_path / "server.git", tmp_path / "clone"
-    clone.mkdir()
-    made = Desk(clone, server)
-    made.git("init", "-q", "--bare", "-b", "main", str(server))
-    made.git("-C", str(server), "config", "core.hooksPath", str(hooks))
-    made.git("init", "-q", "-b", "main")
-    made.git("config", "user.name", "Attendee")
-    made.git("config", "user.email", mail("attendee"))
-    made.git("remote", "add", "origin", str(server))
-    made.commit("first", as_user="instructor")
-    made.git("push", "origin", "main", user="instructor")
-    return made
+    return new_desk(tmp_path)
 
 
 def test_what_adds_to_a_branch_is_taken_and_old_commits_of_others_do_not_matter(desk: Desk) -> None:

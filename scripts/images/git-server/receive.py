@@ -2,8 +2,9 @@
 """The Git server's pre-receive hook: judges a push as a whole, before anything of it counts.
 
 A branch only grows, a tag never moves, and a commit's author is the one who pushed it: otherwise
-the history, from which every audit of the lab is read, could be forged. Pushes to a repository
-come one after the other (see cgi/serve), so what is seen here is what holds when git goes on.
+the history, from which every audit of the lab is read, could be forged. On main of the config repo
+locks hold (locks.py), and the bot does no more than it may (bot.py). Pushes to a repository come
+one after the other (see cgi/serve), so what is seen here is what holds when git goes on.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+import locks
+import overrides
+from refusal import Refused, git, holds
 
 DOMAIN = "hackfest.local"
 READERS = {"ci": "CI builds images; what runs is decided by the commits of people and of Flux"}
 """Users who may read, and why they may not push."""
+CONFIG = "config"
+MAIN = "refs/heads/main"
+BOT = "flux"
 SHOWN = 5
 """Commits that a message names; the others are counted."""
 
@@ -53,30 +62,11 @@ class Commit:
     subject: str
 
 
-class Refused(Exception):
-    """A push that is not taken: what was found, what was expected, what to do."""
+def judge(updates: Iterable[Update], user: str, repo: str) -> None:
+    """Raise Refused for the first thing in the push that is not allowed.
 
-    def __init__(self, found: str, expected: str, todo: str) -> None:
-        super().__init__(found)
-        self.lines = (f"found:    {found}", f"expected: {expected}", f"next:     {todo}")
-
-
-def git(*words: str) -> str:
-    """Return what git wrote to stdout. Raises CalledProcessError."""
-    done = subprocess.run(["git", *words], check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip()
-
-
-def holds(*words: str) -> bool:
-    """Return git's answer to a yes-or-no question, told by its exit code 0 or 1."""
-    done = subprocess.run(["git", *words], check=False, stdout=subprocess.DEVNULL)
-    if done.returncode not in (0, 1):
-        raise subprocess.CalledProcessError(done.returncode, ["git", *words])
-    return done.returncode == 0
-
-
-def judge(updates: Iterable[Update], user: str) -> None:
-    """Raise Refused for the first thing in the push that is not allowed."""
+    Commits that the push may take past a lock get their notes last, when all else is judged.
+    """
     if not user:
         raise Refused(
             "a push without a user",
@@ -89,9 +79,33 @@ def judge(updates: Iterable[Update], user: str) -> None:
             f"a user who may write; {READERS[user]}",
             "push as yourself, with your own credentials",
         )
+    overridden: list[locks.Break] = []
     for update in updates:
+        if user == BOT and (repo, update.ref) != (CONFIG, MAIN):
+            raise Refused(
+                f"a push of the bot {BOT!r} to {update.name!r} of {repo}",
+                f"the bot writes to main of {CONFIG}, and nowhere else",
+                "push as yourself, with your own credentials",
+            )
         judge_ref(update)
         judge_commits(update, user)
+        if (repo, update.ref) == (CONFIG, MAIN) and not update.creates:
+            overridden += judge_config(update, user)
+    if overridden:
+        overrides.note(overridden, user, overrides.reason(user))
+
+
+def judge_config(update: Update, user: str) -> list[locks.Break]:
+    """Return what goes past locks with an override; raise Refused for what does so without."""
+    why = overrides.reason(user)
+    found = locks.breaks(update.old, update.new)
+    if found and not why:
+        raise locks.refusal(found, user)
+    if user == BOT:
+        import bot  # it reads YAML in any case, which others need only where there are locks
+
+        bot.judge(update.old, update.new)
+    return found
 
 
 def judge_ref(update: Update) -> None:
@@ -200,8 +214,9 @@ def main() -> int:
     """Read git's list of updates from stdin; return 0 if the push may go on."""
     user = os.environ.get("REMOTE_USER", "")
     updates = [Update(*line.split()) for line in sys.stdin]
+    repo = Path.cwd().name.removesuffix(".git")
     try:
-        judge(updates, user)
+        judge(updates, user, repo)
     except Refused as refused:
         print("\nThe Git server did not take this push.", *refused.lines, sep="\n", file=sys.stderr)
         return 1
