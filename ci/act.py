@@ -42,8 +42,9 @@ def command(work: Path, job: Event, secrets: Path, variables: dict[str, str]) ->
 
 def start(argv: list[str], home: Path) -> subprocess.Popen[str]:
     """Start act with an environment of its own: the steps see all of it."""
+    own = os.environ.get("CI_PATH", "")
     environment = {
-        "PATH": os.environ["PATH"],
+        "PATH": f"{own}:{os.environ['PATH']}" if own else os.environ["PATH"],
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
         "REGISTRY_AUTH_FILE": str(home / "auth.json"),

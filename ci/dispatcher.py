@@ -203,7 +203,8 @@ def main() -> None:
     repo, branch = os.environ["CI_REPO"], os.environ["CI_BRANCH"]
     runs = Runs(home / "runs")
     source = Source(f"{os.environ['CI_GIT']}/{repo}.git", home / f"{repo}.git")
-    intake = Intake(runs, source, repo, branch, home / "seen.json")
+    command = os.environ["CI_COMMAND"]
+    intake = Intake(runs, source, repo, branch, home / "seen.json", command)
     service = Service(("0.0.0.0", PORT), runs, intake)  # noqa: S104 - the container's own networks
     stop = threading.Event()
     watch = threading.Thread(target=keep_watch, args=(service, stop))

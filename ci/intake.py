@@ -16,8 +16,18 @@ NONE = "0" * 40
 class Intake:
     """What was seen of the branch that CI builds, kept in a file."""
 
-    def __init__(self, runs: Runs, source: Source, repo: str, branch: str, file: Path) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        source: Source,
+        repo: str,
+        branch: str,
+        file: Path,
+        command: str = "lab ci",
+    ) -> None:
         self.runs, self.source, self.repo, self.branch = runs, source, repo, branch
+        self.command = command
+        """What a pusher is told to see a log with."""
         self._file = file
         self._lock = threading.Lock()
 
@@ -89,11 +99,12 @@ class Intake:
     def _queued(self, run: Run) -> str:
         running = self.runs.running()
         before = [r.number for r in self.runs.queue() if r.number < run.number]
+        see = f"(`{self.command} logs {run.number} --follow`)"
         if running is run:
-            return f"CI: run {run.number} has begun (`lab ci logs {run.number} --follow`)"
+            return f"CI: run {run.number} has begun {see}"
         ahead = ([running.number] if running else []) + before
         wait = f", after {len(ahead)} other(s)" if ahead else ""
-        return f"CI: run {run.number} is queued{wait} (`lab ci logs {run.number} --follow`)"
+        return f"CI: run {run.number} is queued{wait} {see}"
 
     def _see(self, commit: str) -> None:
         temporary = self._file.with_name(f".{self._file.name}")

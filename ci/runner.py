@@ -64,7 +64,8 @@ class Job:
             return "failure", why
         file = self.work / "secrets"
         file.touch(mode=0o600)
-        file.write_text(f"REGISTRY_PASSWORD={secrets_file.read()['registry_password']}\n")
+        secrets = secrets_file.of_workflows()
+        file.write_text("".join(f"{name}={value}\n" for name, value in secrets.items()))
         names = ("REGISTRY", "REGISTRY_USER", "BASE")
         variables = {name: os.environ[f"CI_{name}"] for name in names}
         self._process = act.start(act.command(self.work, self.job, file, variables), self.work)

@@ -24,6 +24,11 @@ def read() -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()}
 
 
+def of_workflows() -> dict[str, str]:
+    """Return the secrets that a workflow can name: those that are written in capitals."""
+    return {name: value for name, value in read().items() if name.isupper()}
+
+
 def signature(secret: str, body: bytes) -> str:
     """Return the header `X-Signature` of a request, as Flux's receivers expect it too."""
     return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"

@@ -89,6 +89,14 @@ LABS = (
         needs=("servers", "cluster", "flux", "app"),
     ),
     Lab(
+        4,
+        "pipeline",
+        "CI builds versions",
+        40,
+        changes="CI makes images of your commits; a second pipeline comes, is robbed, and goes",
+        needs=("servers", "cluster", "flux", "app", "ci"),
+    ),
+    Lab(
         5,
         "deploy",
         "Deploy through Git",
@@ -101,7 +109,7 @@ LABS = (
         "automate",
         "Automate",
         25,
-        changes="new versions deploy themselves, and the last of them is a bad one",
+        changes="image automation comes in; new versions deploy themselves, the last a bad one",
         needs=("servers", "cluster", "flux", "app", "ci"),
     ),
     Lab(

@@ -1,12 +1,13 @@
-"""The labs on the command line: the same functions that a notebook calls."""
+"""The labs on the command line: the same functions that a notebook calls.
+
+Each command imports what it calls, so that none waits for what another needs.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
-
-from labs import lab
 
 app = typer.Typer(no_args_is_help=True, help="Work on the labs.")
 
@@ -17,12 +18,16 @@ StepId = Annotated[str, typer.Argument(help="A step's id; `lab progress` lists t
 @app.command()
 def labs() -> None:
     """List the labs in their order."""
+    from labs import lab
+
     lab.labs()
 
 
 @app.command()
 def start(name: Name) -> None:
     """Open a lab: what it is, what it changes, what it waits for. Resets nothing."""
+    from labs import lab
+
     lab.start(name)
 
 
@@ -34,6 +39,8 @@ def check(
     ] = None,
 ) -> None:
     """Check a step: one line if it is done; if not, what was found, expected, and is next."""
+    from labs import lab
+
     if answer is None:
         lab.check(step)
     else:
@@ -43,30 +50,40 @@ def check(
 @app.command()
 def hint(step: StepId) -> None:
     """Show a step's next hint: two ask, the third tells."""
+    from labs import lab
+
     lab.hint(step)
 
 
 @app.command()
 def solve(step: StepId) -> None:
     """Show what a step's solution does and why, and do it."""
+    from labs import lab
+
     lab.solve(step)
 
 
 @app.command()
 def predict(step: StepId, answer: str) -> None:
     """Record what you expect to happen."""
+    from labs import lab
+
     lab.predict(step, answer)
 
 
 @app.command()
 def compare(step: StepId) -> None:
     """Show your prediction beside what happened."""
+    from labs import lab
+
     lab.compare(step)
 
 
 @app.command()
 def watch(name: str) -> None:
     """Show something as it changes, until it is done."""
+    from labs import lab
+
     lab.follow(name)
 
 
@@ -75,4 +92,6 @@ def progress(
     name: Annotated[str | None, typer.Argument(help="One lab; without it, all of them.")] = None,
 ) -> None:
     """Show which steps are done."""
+    from labs import lab
+
     lab.progress(name)

@@ -23,6 +23,7 @@ PREFERRED_PORTS = {
     "git": 8300,
     "registry": 5000,
     "ci": 8400,
+    "typical-ci": 8500,
     "app": 8080,
     "api": 6443,
 }

@@ -17,10 +17,6 @@ import threading
 import time
 from pathlib import Path
 
-from labs.instance import Instance
-from labs.platform import docker, jupyter
-from labs.run import run
-
 MIB = 1024 * 1024
 SAMPLE_SECONDS = 0.5
 
@@ -30,7 +26,7 @@ def conditions() -> str:
     total = _meminfo()["MemTotal"] / MIB / 1024
     return (
         f"{os.cpu_count()} cores, {total:.0f} GiB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}"
+        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -64,6 +60,10 @@ def command(argv: list[str]) -> int:
 
 def memory(runs: int) -> int:
     """Print the memory of each part in MiB: median of `runs` readings of Docker and /proc."""
+    # Here, so that `command` runs where nothing is installed yet: it times that as well.
+    from labs.instance import Instance
+    from labs.platform import docker, jupyter
+
     instance = Instance.current()
     readings: dict[str, list[float]] = {}
     for _ in range(runs):
@@ -79,6 +79,8 @@ def memory(runs: int) -> int:
 
 
 def _container_mib(name: str) -> float:
+    from labs.run import run
+
     stats = json.loads(run("docker", "stats", "--no-stream", "--format", "{{json .}}", name))
     amount = stats["MemUsage"].split("/")[0].strip()
     for unit, factor in (("GiB", 1024.0), ("MiB", 1.0), ("KiB", 1 / 1024), ("B", 1 / MIB)):

@@ -42,10 +42,11 @@ def play(step: bool = False) -> None:
             scene = Scene(instance, teller.line, good, spare_versions.after(good))
             for stage in STAGES:
                 teller.stage(stage, scene)
-            teller.line("")
+            teller.console.print()
             teller.line("The end. Everything is put back:")
         _pull(instance)
     teller.table()
+    teller.console.print()
     _addresses(instance, repo, before.short, teller.line)
 
 
@@ -109,7 +110,6 @@ def _pull(instance: Instance) -> None:
 def _addresses(
     instance: Instance, repo: ConfigRepo, before: str, say: Callable[[str], None]
 ) -> None:
-    say("")
     say(f"Git says of the app what it said before ({before}); what happened is in `lab history`.")
     rows = {
         "JupyterLab": jupyter.address(instance),

@@ -25,6 +25,7 @@ from labs.wait import NotYet, wait_for
 T = TypeVar("T")
 APP, ENVIRONMENT = "hello", "production"
 POLICY = f"{APP}-{ENVIRONMENT}"
+FINE = "the page is fine"
 PATIENCE = 180.0
 """Seconds that one thing may take."""
 MOST = 30
@@ -145,7 +146,7 @@ class Scene:
     def page(self) -> str:
         """Return what a visitor's browser gets, in words."""
         answer = fetch(app.address(self.instance), timeout=app.ANSWER_SECONDS)
-        return "the page is fine" if answer.status == 200 else f"the page answers {answer.status}"
+        return FINE if answer.status == 200 else f"the page answers {answer.status}"
 
     def answers(self) -> str:
         """Return the version that answers. Raises NotYet."""
@@ -164,5 +165,6 @@ def refusal(attempt: Callable[[], object]) -> str:
     except CommandFailed as refused:
         said = [line.removeprefix("remote: ").strip() for line in refused.stderr.splitlines()]
         told = [line for line in said if line.startswith("found:")] or said[-1:]
-        return told[0].removeprefix("found:").strip()
+        # What comes after the first clause is which commit did it, and how: for whoever did it.
+        return told[0].removeprefix("found:").partition(";")[0].strip()
     raise OffScript("a push that moves a locked app went through", "a refusal by the Git server")

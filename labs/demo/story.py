@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from labs.demo import automation
-from labs.demo.scene import APP, ENVIRONMENT, POLICY, OffScript, Scene, refusal
+from labs.demo.scene import APP, ENVIRONMENT, FINE, POLICY, OffScript, Scene, refusal
 from labs.gitops import manifests, spare_versions
+from labs.gitops.history import history
 from labs.gitops.spare_versions import BAD, BRANCH, GOOD, RANGE
 from labs.platform import kubernetes, registry
 from labs.wait import NotYet
 
+HISTORY = 8
+"""So many events are told at the end."""
 REASON = '--reason "the demo"'
 
 
@@ -64,7 +67,8 @@ def release(scene: Scene) -> str:
 
 def automate(scene: Scene) -> str:
     """Set the bot to work, on the demo's versions alone."""
-    scene.type("lab", "policy", APP, RANGE, "--env", ENVIRONMENT, "--reason", "the demo")
+    reason = ("--env", ENVIRONMENT, "--reason", "the demo")
+    scene.type("lab", "policy", APP, RANGE, *reason, "--no-wait")
 
     def chosen() -> str:
         if scene.chosen() != scene.good:
@@ -72,7 +76,7 @@ def automate(scene: Scene) -> str:
         return scene.good
 
     scene.wait(chosen, f"the policy to choose {scene.good}")
-    scene.type("lab", "automate", APP, "--env", ENVIRONMENT, "--reason", "the demo")
+    scene.type("lab", "automate", APP, *reason)
     scene.live(scene.repo.fetch())
     return f"the policy chooses {scene.good}; from now on a bot writes that line"
 
@@ -94,13 +98,12 @@ def revert(scene: Scene) -> str:
     """Revert the bot's commit with plain Git, and see the bot do it again."""
     commit = scene.plain_revert(scene.facts["bot_commit"])
     scene.live(commit)
-    well = scene.page()
+    # The bot may be faster than whoever looks: then nobody has seen the page well.
+    moment = f"for a moment {FINE}; then " if scene.page() == FINE else ""
     scene.type("flux", "reconcile", "image", "update", POLICY)
     move = scene.the_bots(scene.bad, commit.sha)
     scene.live(move.commit)
-    return f"for a moment {well}; then the bot wrote {scene.bad} again, {move.commit.short}: " + (
-        scene.page()
-    )
+    return f"{moment}the bot wrote {scene.bad} again, {move.commit.short}: {scene.page()}"
 
 
 def rollback(scene: Scene) -> str:
@@ -160,6 +163,8 @@ def held(scene: Scene) -> str:
     if scene.answers() != scene.good:
         raise OffScript(f"{scene.answers()} answers", scene.good)
     scene.type("lab", "unlock", APP, "--env", ENVIRONMENT, "--reason", "the demo is over")
+    for event in history(scene.repo, app=APP, environment=ENVIRONMENT, most=HISTORY):
+        scene.say(f"{event.commit.short}  {event.kind:<12} {event.what}, by {event.by}")
     return f"the rollback has held for {since:.0f} s, and {scene.chosen()} was there to be chosen"
 
 
@@ -191,7 +196,7 @@ STAGES = (
     Stage(
         "Automation",
         "Let a bot write that line: the newest version that a rule allows.",
-        f'lab policy {APP} "{RANGE}"\nlab automate {APP}',
+        f'lab policy {APP} "{RANGE}" --no-wait\nlab automate {APP}',
         automate,
     ),
     Stage(
@@ -229,7 +234,7 @@ STAGES = (
     Stage(
         "It has held",
         "Rolled back, locked, attacked from three sides. And what does history say?",
-        f"lab history {APP} -n 5\nlab unlock {APP}",
+        f"lab unlock {APP}\nlab history {APP} -n {HISTORY}",
         held,
     ),
 )

@@ -69,7 +69,7 @@ class Teller:
             outcome = stage.do(scene)
         took = time.monotonic() - start
         self.told.append(Told(stage.title, outcome, took))
-        self.line(f"→ {outcome} ({took:.1f} s)", style="green")
+        self.line(f"→ {outcome} ({took:.1f}\u00a0s)", style="green")
         if self._step and number < self._stages:
             self._key()
 

@@ -1,4 +1,7 @@
-"""CI as a person sees it: which runs there were, how each went, its log, and a run on request."""
+"""CI as a person sees it: which runs there were, how each went, its log, and a run on request.
+
+Each function takes the pipeline that is meant; without one, it is the workshop's own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ci.secrets_file import signature
 from labs.errors import LabError
 from labs.instance import Instance
 from labs.platform import ci as platform
+from labs.platform.ci import GITOPS, Pipeline
 from labs.platform.loopback import Answer, fetch, stream
 from labs.wait import NotYet, wait_for
 
@@ -63,59 +67,63 @@ class CiRun:
         return self.stages[-1].name if self.stages else ""
 
 
-def runs(instance: Instance, limit: int = 20) -> list[CiRun]:
+def runs(instance: Instance, limit: int = 20, pipeline: Pipeline = GITOPS) -> list[CiRun]:
     """Return the newest runs, the newest first."""
-    answer = _answered(instance, fetch, f"/runs?limit={limit}")
+    answer = _answered(instance, pipeline, fetch, f"/runs?limit={limit}")
     return [_run(row) for row in json.loads(answer.body)["runs"]]
 
 
-def run(instance: Instance, number: int) -> CiRun:
+def run(instance: Instance, number: int, pipeline: Pipeline = GITOPS) -> CiRun:
     """Return one run. Raises LabError with the known ones."""
-    return _run(json.loads(_answered(instance, fetch, f"/runs/{number}").body))
+    return _run(json.loads(_answered(instance, pipeline, fetch, f"/runs/{number}").body))
 
 
-def newest(instance: Instance) -> CiRun:
+def newest(instance: Instance, pipeline: Pipeline = GITOPS) -> CiRun:
     """Return the newest run. Raises LabError if there was none yet."""
-    found = runs(instance, 1)
+    found = runs(instance, 1, pipeline)
     if not found:
         raise LabError(
             "no run of CI yet",
             expected="at least one run",
-            todo="push a commit to the app repo, or `lab ci run`",
+            todo=f"push a commit to the repo {pipeline.repo}, or `{pipeline.command} run`",
         )
     return found[0]
 
 
-def of_commit(instance: Instance, commit: str) -> CiRun | None:
+def of_commit(instance: Instance, commit: str, pipeline: Pipeline = GITOPS) -> CiRun | None:
     """Return the newest run of a commit (its id, or how that begins); None if there is none."""
-    return next((r for r in runs(instance, 1000) if r.commit.startswith(commit)), None)
+    return next((r for r in runs(instance, 1000, pipeline) if r.commit.startswith(commit)), None)
 
 
-def start(instance: Instance, commit: str = "", by: str = "attendee") -> CiRun:
-    """Queue a run for a commit of the app repo (default: the newest). Raises LabError."""
+def start(
+    instance: Instance, commit: str = "", by: str = "attendee", pipeline: Pipeline = GITOPS
+) -> CiRun:
+    """Queue a run for a commit of the repo (default: the newest). Raises LabError."""
     body = json.dumps({"commit": commit, "by": by}).encode()
-    sign = signature(platform.signing_keys(instance)["hook"], body)
+    sign = signature(platform.signing_keys(instance, pipeline)["hook"], body)
 
     def post(url: str) -> Answer:
         return fetch(url, {"X-Signature": sign}, method="POST", body=body)
 
-    return _run(json.loads(_answered(instance, post, "/runs").body))
+    return _run(json.loads(_answered(instance, pipeline, post, "/runs").body))
 
 
-def log(instance: Instance, number: int) -> str:
+def log(instance: Instance, number: int, pipeline: Pipeline = GITOPS) -> str:
     """Return what a run has said so far."""
-    return _answered(instance, fetch, f"/runs/{number}/log").body.decode(errors="replace")
+    found = _answered(instance, pipeline, fetch, f"/runs/{number}/log")
+    return found.body.decode(errors="replace")
 
 
-def follow(instance: Instance, number: int) -> Iterator[str]:
+def follow(instance: Instance, number: int, pipeline: Pipeline = GITOPS) -> Iterator[str]:
     """Yield a run's log as it grows, until the run has ended."""
-    run(instance, number)
+    run(instance, number, pipeline)
+    url = f"{platform.base_url(instance, pipeline)}/runs/{number}/log?follow"
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     try:
-        for part in stream(f"{platform.base_url(instance)}/runs/{number}/log?follow", timeout=960):
+        for part in stream(url, timeout=960):
             yield decoder.decode(part)
     except NotYet as broken:
-        raise _silent(broken) from broken
+        raise _silent(broken, pipeline) from broken
 
 
 def wait(
@@ -124,13 +132,14 @@ def wait(
     *,
     timeout: float = 300,
     on_look: Callable[[CiRun], None] = lambda seen: None,
+    pipeline: Pipeline = GITOPS,
 ) -> CiRun:
     """Return the run once it has ended, or the run that repeats it. `timeout` is in seconds."""
     current = number
 
     def ended() -> CiRun:
         nonlocal current
-        seen = run(instance, current)
+        seen = run(instance, current, pipeline)
         on_look(seen)
         if seen.again is not None:
             current = seen.again
@@ -144,31 +153,35 @@ def wait(
         what=f"the end of CI's run {number}",
         timeout=timeout,
         interval=0.2,
-        todo=f"`lab ci logs {number}` shows how far it is",
+        todo=f"`{pipeline.command} logs {number}` shows how far it is",
     )
 
 
-def _answered(instance: Instance, ask: Callable[[str], Answer], path: str) -> Answer:
+def _answered(
+    instance: Instance, pipeline: Pipeline, ask: Callable[[str], Answer], path: str
+) -> Answer:
     try:
-        answer = ask(f"{platform.base_url(instance)}{path}")
+        answer = ask(f"{platform.base_url(instance, pipeline)}{path}")
     except NotYet as silent:
-        raise _silent(silent) from silent
+        raise _silent(silent, pipeline) from silent
     if answer.status >= 400:
         said = json.loads(answer.body).get("error", "")
-        known = ", ".join(str(r.number) for r in runs(instance, 5)) if path != "/runs" else ""
+        known = ""
+        if path != "/runs":
+            known = ", ".join(str(r.number) for r in runs(instance, 5, pipeline))
         raise LabError(
             said,
-            expected=f"one of the runs {known}, …" if known else "a commit of the app repo",
-            todo="`lab ci runs` lists the runs; push the commit first if it is new",
+            expected=f"one of the runs {known}, …" if known else f"a commit of {pipeline.repo}.git",
+            todo=f"`{pipeline.command} runs` lists the runs; push the commit first if it is new",
         )
     return answer
 
 
-def _silent(trouble: NotYet) -> LabError:
+def _silent(trouble: NotYet, pipeline: Pipeline) -> LabError:
     return LabError(
         f"CI does not answer: {trouble}",
-        expected="the lab's CI dispatcher",
-        todo="run `make up`, which starts it",
+        expected=f"the dispatcher of the repo {pipeline.repo}",
+        todo=f"run `{pipeline.start}`, which starts it",
     )
 
 

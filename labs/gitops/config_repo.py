@@ -40,10 +40,7 @@ ENVIRONMENT = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", 
 
 
 class ConfigRepo:
-    """A clone at a path. Opening it changes nothing.
-
-    `environment` is for writing as another than the clone's own user.
-    """
+    """A clone at a path, written as its own user or as the environment's. Opening is no change."""
 
     def __init__(
         self,
@@ -148,21 +145,26 @@ class ConfigRepo:
 
     def fetch(self) -> Commit:
         """Get what others pushed; return the branch's newest commit. Raises GitServerAway."""
-        try:
-            # The reader may push or pull in this clone at this very moment: nothing that their
-            # Git reads or notes (FETCH_HEAD, origin/main and its record) is touched.
-            self._repo.git.fetch(
-                "--quiet",
-                "--no-write-fetch-head",
-                "--refmap=",
-                REMOTE,
-                f"+refs/heads/{BRANCH}:{UPSTREAM}",
-                f"+{OVERRIDES}*:{OVERRIDES}*",  # a pattern: there may be none yet
-                env=self._environment,
-                kill_after_timeout=NETWORK_SECONDS,
-            )
-        except git.GitCommandError as failed:
-            raise explained(f"fetching from {self.url}", str(failed.stderr)) from failed
+        for attempt in range(ATTEMPTS):
+            try:
+                # The reader may push or pull in this clone at this very moment: nothing that their
+                # Git reads or notes (FETCH_HEAD, origin/main and its record) is touched.
+                self._repo.git.fetch(
+                    "--quiet",
+                    "--no-write-fetch-head",
+                    "--refmap=",
+                    REMOTE,
+                    f"+refs/heads/{BRANCH}:{UPSTREAM}",
+                    f"+{OVERRIDES}*:{OVERRIDES}*",  # a pattern: there may be none yet
+                    env=self._environment,
+                    kill_after_timeout=NETWORK_SECONDS,
+                )
+            except git.GitCommandError as failed:
+                # Another command fetched in this clone at the same time, and was faster.
+                if not lost_race(str(failed.stderr)) or attempt == ATTEMPTS - 1:
+                    raise explained(f"fetching from {self.url}", str(failed.stderr)) from failed
+            else:
+                break
         return self.commit(UPSTREAM)
 
     def pushed_at(self, sha: str) -> float | None:

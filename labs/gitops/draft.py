@@ -22,6 +22,7 @@ class Draft:
         self.base = base
         self._changes: dict[str, str | None] = {}
         self._files: dict[str, str] | None = None
+        self._texts: dict[str, str] = {}
 
     @property
     def touched(self) -> set[str]:
@@ -106,8 +107,11 @@ class Draft:
     def _before(self, path: str) -> str | None:
         if path not in self._base_files():
             return None
-        # GitPython strips a last newline unless told not to; a YAML file ends with one.
-        return str(self._git.show(f"{self.base}:{path}", strip_newline_in_stdout=False))
+        if path not in self._texts:
+            # GitPython strips a last newline unless told not to; a YAML file ends with one.
+            shown = self._git.show(f"{self.base}:{path}", strip_newline_in_stdout=False)
+            self._texts[path] = str(shown)
+        return self._texts[path]
 
     def _base_files(self) -> dict[str, str]:
         if self._files is None:

@@ -35,13 +35,14 @@ class Verdict:
     """What is to be said of one folder."""
 
     folder: str
-    objects: int
+    objects: int | None
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        count = f"{self.objects} object{'' if self.objects == 1 else 's'}"
-        lines = [f"{'✗' if self.problems else '✓'} {self.folder}: {count}"]
+        count = "" if self.objects is None else f": {self.objects} object"
+        count += "s" if self.objects not in (None, 1) else ""
+        lines = [f"{'✗' if self.problems else '✓'} {self.folder}{count}"]
         lines += [f"    {line}" for problem in self.problems for line in problem.splitlines()]
         return "\n".join([*lines, *(f"    (not judged: {note})" for note in self.notes)])
 
@@ -57,7 +58,7 @@ def lint(instance: Instance) -> list[Verdict]:
         verdicts.append(Verdict(folder, len(objects), tuple(problems), tuple(notes)))
     markers = stray_markers(root, everything)
     if markers:
-        verdicts.append(Verdict("markers", 0, tuple(markers)))
+        verdicts.append(Verdict("markers", None, tuple(markers)))
     return sorted(verdicts, key=lambda one: one.folder)
 
 

@@ -22,12 +22,14 @@ from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.draft import Draft
 from labs.gitops.image_automation import CONTROLLERS, MARKED, OBJECTS, connection
 from labs.gitops.own_clone import own_clone
+from labs.gitops.untold import disconnect
 from labs.instance import Instance, write_json
 from labs.platform import flux, kubernetes
 from labs.platform.kubernetes import Object
 from labs.wait import NotYet, wait_for
 
 APP, ENVIRONMENT = "hello", "production"
+POLICY = f"{APP}-{ENVIRONMENT}"
 AUTOMATION = f"{OBJECTS}/{ENVIRONMENT}/{APP}.yaml"
 PATIENCE = 120.0
 """Seconds that the cluster may take to be as Git says again."""
@@ -90,7 +92,7 @@ def give_back(instance: Instance, say: Callable[[str], None]) -> bool:
         if last.sha != newest:
             say(f"{APP} is given back as it was before {loan.why}: {last}")
     if not loan.connected:
-        connection.disconnect(instance)
+        disconnect(instance)
     attendees(instance).fetch()
     sync.follow(instance, last.sha, timeout=PATIENCE)
     journal.unlink()
@@ -167,8 +169,7 @@ def _write(
 
 def _wait_for_policy(instance: Instance, repo: ConfigRepo, loan: Loan) -> None:
     """Wait until the cluster's policy is that of Git, and has chosen by it."""
-    wanted = manifests.automation(repo.text(AUTOMATION, loan.base)).choice
-    name = manifests.automation(repo.text(AUTOMATION, loan.base)).policy
+    wanted, name = manifests.automation(repo.text(AUTOMATION, loan.base)).choice, POLICY
 
     def known() -> None:
         found = kubernetes.api(instance).get(flux.IMAGE_API, "ImagePolicy", name, flux.NAMESPACE)

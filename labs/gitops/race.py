@@ -19,8 +19,9 @@ from labs.gitops import bench, sync
 from labs.gitops.asking import Crowd
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import attendees
-from labs.gitops.image_automation import MARKED, connection
+from labs.gitops.image_automation import MARKED
 from labs.gitops.own_clone import own_clone
+from labs.gitops.untold import untold
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, rollout
 from labs.platform.environment import environment
@@ -102,7 +103,7 @@ class Track:
         else:
             self._commit(version)
             if way == "poll":
-                with connection.silenced(self.instance):
+                with untold(self.instance):
                     bench.wait_for_phase(self.instance, phase)
                     done = self._timed(way, version, self._push)
             else:
@@ -222,4 +223,4 @@ def rounds(
 
 def median(found: Sequence[Round], way: Way, what: str = "first") -> float:
     """Return the median of one way's times, in seconds."""
-    return statistics.median(getattr(one, what) for one in found if one.way == way)
+    return float(statistics.median(getattr(one, what) for one in found if one.way == way))

@@ -77,11 +77,12 @@ def picture(found: Sequence[Round]) -> str:
     for place, way in enumerate(reversed(ways)):
         mark, colour = MARKS[way]
         mine = [one for one in found if one.way == way]
-        style = {"marker": mark, "color": colour, "linestyle": "none", "markersize": 9}
         for one in mine:
             axes.plot([one.first, one.last], [place, place], color=colour, linewidth=1)
-        axes.plot([one.first for one in mine], [place] * len(mine), **style)
-        axes.plot([one.last for one in mine], [place] * len(mine), fillstyle="none", **style)
+        places = [place] * len(mine)
+        axes.plot([one.first for one in mine], places, mark, color=colour, markersize=9)
+        [ends] = axes.plot([one.last for one in mine], places, mark, color=colour, markersize=9)
+        ends.set_fillstyle("none")
         middle = median(found, way)
         axes.plot([middle, middle], [place - 0.3, place + 0.3], color="black", linewidth=2)
         axes.annotate(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from labs.errors import LabError
 from labs.gitops import yaml_places
 from labs.gitops.manifests import Workload
-from labs.gitops.workloads import Place, Tree, each, environments
+from labs.gitops.workloads import Place, Tree
 from labs.instance import Instance
-from labs.platform import kubernetes, registry, rollout
+from labs.platform import kubernetes, rollout
 
 
 def namespace(tree: Tree, environment: str) -> str:
@@ -35,13 +35,3 @@ def version(instance: Instance, tree: Tree, place: Place) -> str:
     said = Workload(image=named[0].get("image", ""))
     state = rollout.progress(found)
     return (said.version or said.image) + (f" ({state})" if state else "")
-
-
-def wanted(tree: Tree) -> dict[tuple[str, str], list[str]]:
-    """Return the environments that name an image of the registry, by its name and version."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for environment in environments(tree):
-        for one in each(tree, environment):
-            name = one.workload.repository.removeprefix(f"{registry.INNER_ADDRESS}/")
-            found.setdefault((name, one.workload.version), []).append(environment)
-    return found

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from labs import show
-from labs.gitops import sync as way
-from labs.gitops.stages import Sync
-from labs.gitops.sync_text import text
 from labs.instance import Instance
+
+if TYPE_CHECKING:
+    from labs.gitops.stages import Sync
 
 
 def follow(instance: Instance, revision: str = "", timeout: float = 120) -> Sync:
     """Show a commit's stages as it reaches them; return the last look. Raises as `sync.follow`."""
+    from labs.gitops import sync as way
+    from labs.gitops.sync_text import text
+
     if show.notebook() is not None:
         live = show.Live("…")
         return way.follow(

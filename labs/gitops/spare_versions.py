@@ -11,12 +11,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from labs.errors import LabError
-from labs.gitops import app_versions, ci
+from labs.gitops import ci
+from labs.gitops.app_versions import trees
 from labs.gitops.ci import CiRun
-from labs.instance import PROJECT, Instance
+from labs.instance import Instance
 from labs.platform import git_server, registry
 from labs.run import run
 
@@ -60,9 +62,10 @@ def commit(
         git("checkout", "--quiet", "-B", BRANCH, f"origin/{start}", cwd=clone)
         # All of it is ours: what the reader has done to the code cannot be in the way.
         git("rm", "--quiet", "-r", "--ignore-unmatch", ".", cwd=clone)
-        left_out = shutil.ignore_patterns(*git_server.LEFT_OUT)
-        shutil.copytree(PROJECT / "sample-app", clone, dirs_exist_ok=True, ignore=left_out)
-        app_versions.write(clone, code, version)
+        trees.build(code, Path(folder) / "code")
+        shutil.copytree(Path(folder) / "code", clone, dirs_exist_ok=True)
+        lines = replace(trees.named(code), number=version).file
+        (clone / trees.VERSION_FILE).write_text(lines)
         git("add", "--all", "--force", cwd=clone)
         git("commit", "--quiet", f"--message=Make {version}, with the code of {code}", cwd=clone)
         before_push()

@@ -1,26 +1,22 @@
 """What notebooks and the `lab` command call to change the config repo, and to look at it.
 
 `labs.lab` hands the functions on. Each write shows its difference first, is one commit, and is
-followed until it is live.
+followed until it is live. Each imports what it calls: a list need not wait for the client of a
+cluster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labs import show
-from labs.gitops import automation as bot
-from labs.gitops import history as past
-from labs.gitops import images as registry_images
-from labs.gitops import lock as locks
-from labs.gitops import release as releases
-from labs.gitops import running, shown
-from labs.gitops.config_repo import attendees
-from labs.gitops.desk import Action, Desk, carry_out
+from labs.gitops import shown
 from labs.gitops.names import require
-from labs.gitops.workloads import each, environment, environments
 from labs.instance import Instance
+
+if TYPE_CHECKING:
+    from labs.gitops.desk import Action, Desk
 
 TIMEOUT = 120.0
 
@@ -35,6 +31,8 @@ def sync(revision: str = "", timeout: float = TIMEOUT) -> None:
 
 def render(path: str, revision: str = "") -> list[dict[str, Any]]:
     """Return the objects that a folder of the config repo stands for, in your clone or a commit."""
+    from labs.gitops.config_repo import attendees
+
     return attendees(Instance.current()).render(path, revision)
 
 
@@ -50,6 +48,8 @@ def release(
     override: str = "",
 ) -> None:
     """Bring an environment to a version: one line changes. Raises LabError."""
+    from labs.gitops import release as releases
+
     _do(
         lambda desk: releases.release(desk, app, version, env, reason=reason, override=override),
         dry_run,
@@ -70,6 +70,8 @@ def rollback(
     override: str = "",
 ) -> None:
     """Go back to a version, by default the one before, and pin it: both in one commit."""
+    from labs.gitops import release as releases
+
     _do(
         lambda desk: releases.rollback(desk, app, to, env, reason=reason, override=override),
         dry_run,
@@ -88,6 +90,8 @@ def lock(
     as_user: str = "",
 ) -> None:
     """Lock a workload at its version: the Git server then refuses every push that moves it."""
+    from labs.gitops import lock as locks
+
     _do(lambda desk: locks.lock(desk, app, reason, env), dry_run, wait, as_user)
 
 
@@ -101,6 +105,8 @@ def unlock(
     as_user: str = "",
 ) -> None:
     """Take a lock away. Its automation goes on resting until `automate`."""
+    from labs.gitops import lock as locks
+
     _do(lambda desk: locks.unlock(desk, app, env, reason=reason), dry_run, wait, as_user)
 
 
@@ -114,6 +120,8 @@ def automate(
     as_user: str = "",
 ) -> None:
     """Have the bot release a workload's newest version that its policy allows, or go on with it."""
+    from labs.gitops import automation as bot
+
     _do(lambda desk: bot.automate(desk, app, env, reason=reason), dry_run, wait, as_user)
 
 
@@ -127,6 +135,8 @@ def deautomate(
     as_user: str = "",
 ) -> None:
     """Have the bot rest: the workload stays at its version. Marker and policy stay as well."""
+    from labs.gitops import automation as bot
+
     _do(lambda desk: bot.deautomate(desk, app, env, reason=reason), dry_run, wait, as_user)
 
 
@@ -141,11 +151,17 @@ def policy(
     as_user: str = "",
 ) -> None:
     """Change the range of versions, such as `~1.2`, from which the bot chooses the newest."""
+    from labs.gitops import automation as bot
+
     _do(lambda desk: bot.policy(desk, app, versions, env, reason=reason), dry_run, wait, as_user)
 
 
 def workloads(env: str = "") -> None:
     """Show each app of each environment: version, automation, lock, and what of it runs."""
+    from labs.gitops import running
+    from labs.gitops.desk import Desk
+    from labs.gitops.workloads import each, environment, environments
+
     instance = Instance.current()
     tree = Desk.of(instance).newest()
     names = [environment(tree, env)] if env else environments(tree)
@@ -168,11 +184,15 @@ def workloads(env: str = "") -> None:
 
 def images(app: str = "") -> None:
     """Show the versions that the registry has: when built, from which commit, where deployed."""
+    from labs.gitops import images as registry_images
+    from labs.gitops.desk import Desk
+    from labs.gitops.workloads import wanted
+
     instance = Instance.current()
     known = registry_images.repositories(instance)
     if app:
         require("image in the registry", app, known, "CI builds one: see `lab ci runs`")
-    used = running.wanted(Desk.of(instance).newest())
+    used = wanted(Desk.of(instance).newest())
     rows = []
     for repository in [app] if app else known:
         for one in registry_images.images(instance, repository):
@@ -185,6 +205,9 @@ def images(app: str = "") -> None:
 
 def history(app: str = "", env: str = "", *, event: str = "", by: str = "", n: int = 20) -> None:
     """Show what happened, newest first: when, what, by whom and why, told from Git alone."""
+    from labs.gitops import history as past
+    from labs.gitops.config_repo import attendees
+
     repo = attendees(Instance.current())
     found = past.history(repo, app=app, environment=env, event=event, by=by, most=n)
     if not found:
@@ -200,6 +223,8 @@ def history(app: str = "", env: str = "", *, event: str = "", by: str = "", n: i
 
 
 def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str) -> None:
+    from labs.gitops.desk import Desk, carry_out
+
     instance = Instance.current()
     desk = Desk.of(instance, as_user)
     action = plan(desk)

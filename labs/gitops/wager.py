@@ -12,11 +12,11 @@ from pathlib import Path
 
 from labs import show
 from labs.errors import LabError
-from labs.gitops import race, race_table
+from labs.gitops import images, race, race_table
 from labs.gitops.asking import Crowd
 from labs.gitops.image_automation import connection
 from labs.gitops.loan import lent
-from labs.gitops.race import WAYS, Round
+from labs.gitops.race import WAYS, Round, Way
 from labs.instance import Instance, write_json
 from labs.platform import registry
 from labs.understudy import semver
@@ -33,12 +33,12 @@ class Bet:
     conditions: str = ""
 
     @property
-    def medians(self) -> dict[str, float]:
+    def medians(self) -> dict[Way, float]:
         """Seconds to the new version's first answer, by way: push, poll, kubectl."""
         return {way: race.median(self.rounds, way) for way in race_table.ways_of(self.rounds)}
 
 
-def bet(runs: int = 2, *, fresh: bool = False) -> dict[str, float]:
+def bet(runs: int = 2, *, fresh: bool = False) -> dict[Way, float]:
     """Change the version by push, by poll and by kubectl, `runs` times each; show what it took.
 
     Returns the medians of the seconds to the first new answer. Rounds that were run before count;
@@ -89,19 +89,20 @@ def pair(instance: Instance) -> tuple[str, str]:
 
     Raises LabError where there are not two.
     """
-    tags = [tag for tag in registry.tags(instance, "hello") if tag not in BROKEN]
-    known = sorted(
-        version
-        for version in map(semver.parse_tag, tags)
-        if version is not None and not version.pre
-    )
+    tags = images.newest_first(registry.tags(instance, "hello"))
+    known = [
+        tag
+        for tag in tags
+        if tag not in BROKEN and (version := semver.parse_tag(tag)) and not version.pre
+    ]
     if len(known) < 2:
         raise LabError(
-            f"images of {', '.join(map(str, known)) or 'no version'} in the registry",
+            f"images of {', '.join(known) or 'no version'} in the registry",
             expected="two versions to change between",
             todo="`lab app commit 1.0.0 --wait` has CI build one",
         )
-    return str(known[-2]), str(known[-1])
+    newest, before, *_ = known
+    return before, newest
 
 
 def _show(found: Bet) -> None:

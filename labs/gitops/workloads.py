@@ -10,6 +10,7 @@ from labs.errors import LabError
 from labs.gitops import manifests
 from labs.gitops.manifests import Automation, Workload
 from labs.gitops.names import require
+from labs.platform.registry import INNER_ADDRESS
 
 BASE = "base"
 USUAL = "production"
@@ -147,4 +148,14 @@ def unlocked(found: Found) -> Found:
             expected="a workload that is not locked; the Git server would refuse the push",
             todo=f"ask them; `lab unlock {found.place.options}` takes the lock away",
         )
+    return found
+
+
+def wanted(tree: Tree) -> dict[tuple[str, str], list[str]]:
+    """Return the environments that name an image of the registry, by its name and version."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for environment in environments(tree):
+        for one in each(tree, environment):
+            name = one.workload.repository.removeprefix(f"{INNER_ADDRESS}/")
+            found.setdefault((name, one.workload.version), []).append(environment)
     return found

@@ -110,7 +110,7 @@ def _put(text: str, path: Path, value: str | bool) -> str:
     node, missing = nodes[-1], path[len(nodes) :]
     if not missing:
         return _with_scalar(text, nodes, path, value)
-    if isinstance(node, ScalarNode) and node.tag.endswith(":null") and len(nodes) > 1:
+    if isinstance(node, ScalarNode) and str(node.tag).endswith(":null") and len(nodes) > 1:
         key = key_of(nodes[-2], node)
         block = _block(missing, value, key.start_mark.column + 2)
         return _below(text, max(key.end_mark.index + 1, node.end_mark.index), block)

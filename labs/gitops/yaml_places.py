@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from labs.errors import LabError
 
@@ -52,14 +52,15 @@ def nodes_to(text: str, path: Path, *, partly: bool = False) -> list[Node]:
 
 def key_of(mapping: Node, value: Node) -> Node:
     """Return the key under which a mapping has a value."""
-    return next(key for key, found in mapping.value if found is value)
+    found: Node = next(key for key, one in mapping.value if one is value)
+    return found
 
 
 def end_of(text: str, node: Node) -> int:
     """Return where a node's own text ends: not the comments and blank lines that follow it."""
     if isinstance(node, ScalarNode) and node.style in ("|", ">"):
         return _end_of_block(text, node)
-    if isinstance(node, ScalarNode) or node.flow_style or not node.value:
+    if not isinstance(node, CollectionNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
     if isinstance(node, SequenceNode):
         return end_of(text, node.value[-1])

@@ -2,6 +2,7 @@
 
 The runner stands on a closed network on which it sees the Git server, the registry and the
 dispatcher. It has the credentials of the user `ci`: images may be pushed with them, commits not.
+(labs.platform.typical runs a second pipeline from the same parts, one that may do more.)
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from labs.instance import Instance
 from labs.platform import docker, files, git_server, registry
@@ -18,12 +20,8 @@ from labs.platform.loopback import fetch, wait_for_http
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 
-REPO = "app"
 USER = "ci"
 """Whose credentials the runner has: it may push images, and no commits."""
-
-DISPATCHER = "http://ci:8000"
-"""As the Git server and the runner see it."""
 
 QUIET = 40.0
 """Seconds without a word after which the runner is not well; it asks for work every 25."""
@@ -32,39 +30,85 @@ ROOT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID"
 """What buildah needs, with SYS_CHROOT, of what Docker gives any container; the rest is dropped."""
 
 
-def ensure(instance: Instance, say: Callable[[str], None] = lambda line: None) -> None:
+@dataclass(frozen=True)
+class Pipeline:
+    """A dispatcher and its runner: what they are called, and where the runner stands."""
+
+    repo: str
+    """The repository whose pushes it builds."""
+    part: str
+    """The dispatcher's container, its name on the network, and its port's."""
+    runner: str
+    """The runner's container."""
+    command: str
+    """The command that a person asks it with."""
+    start: str
+    """The command that starts it."""
+    closed: bool = True
+    """Whether the runner stands on the closed network, or on that of the cluster."""
+    path: str = ""
+    """A folder of the runner's volume whose programs a workflow may call."""
+
+    @property
+    def dispatcher(self) -> str:
+        """The dispatcher's address, as the Git server and the runner see it."""
+        return f"http://{self.part}:8000"
+
+
+GITOPS = Pipeline(repo="app", part="ci", runner="ci-runner", command="lab ci", start="make up")
+"""The pipeline of the workshop: it makes images, and holds no key to the cluster."""
+
+
+def ensure(
+    instance: Instance,
+    say: Callable[[str], None] = lambda line: None,
+    pipeline: Pipeline = GITOPS,
+    given: Mapping[str, str] | None = None,
+) -> None:
     """Make dispatcher and runner run and know each other; `say` is told what had to be mended.
 
-    Git server and registry have to be up. Raises TimedOut if the runner says nothing.
+    `given` are further secrets that a workflow can name. Git server and registry have to be up.
+    Raises TimedOut if the runner says nothing.
     """
     image = supply.image("ci")
     supply.load(image)
     base = push_base(instance, say)
-    known = signing_keys(instance)
-    dispatcher, runner = dispatcher_spec(instance, image), runner_spec(instance, image, base)
+    known = signing_keys(instance, pipeline)
+    dispatcher = dispatcher_spec(instance, image, pipeline)
+    runner = runner_spec(instance, image, base, pipeline)
     docker.ensure_container(instance, dispatcher, say)
-    given = json.dumps({"hook": known["hook"], "runner": known["runner"]})
-    docker.exec_in(dispatcher.name, "ci-secrets", stdin=given)
+    keys = {"hook": known["hook"], "runner": known["runner"]}
+    docker.exec_in(dispatcher.name, "ci-secrets", stdin=json.dumps(keys))
     docker.ensure_container(instance, runner, say)
-    password = credentials(instance)[USER]
-    given = json.dumps({"runner": known["runner"], "registry_password": password})
-    docker.exec_in(runner.name, "ci-secrets", stdin=given)
-    wait_for_http(f"{base_url(instance)}/healthy", what="CI's dispatcher answering on its port")
-    git_server.notify(instance, "ci", [REPO], f"{DISPATCHER}/hook", known["hook"])
-    _wait_for_runner(instance)
+    # What is written in capitals is for the workflow; the runner keeps the rest to itself.
+    secret = {"REGISTRY_PASSWORD": credentials(instance)[USER], **(given or {})}
+    text = json.dumps({"runner": known["runner"], **secret})
+    docker.exec_in(runner.name, "ci-secrets", stdin=text)
+    url = f"{base_url(instance, pipeline)}/healthy"
+    wait_for_http(url, what=f"the dispatcher {dispatcher.name} answering on its port")
+    hook = f"{pipeline.dispatcher}/hook"
+    git_server.notify(instance, pipeline.part, [pipeline.repo], hook, known["hook"])
+    _wait_for_runner(instance, pipeline)
 
 
-def dispatcher_spec(instance: Instance, image: str) -> docker.ContainerSpec:
-    """Return what the dispatcher's container is made from: no root, on both networks."""
+def dispatcher_spec(
+    instance: Instance, image: str, pipeline: Pipeline = GITOPS
+) -> docker.ContainerSpec:
+    """Return what the dispatcher's container is made from: no root, where Git and runner are."""
     return docker.ContainerSpec(
-        name=instance.container("ci"),
+        name=instance.container(pipeline.part),
         image=image,
         network=docker.ensure_network(instance),
-        aliases=("ci",),
-        also=(docker.ensure_ci_network(instance),),
-        volumes={docker.ensure_volume(instance, "ci"): "/srv/ci"},
-        ports={8000: instance.port("ci")},
-        env={"CI_GIT": "http://git", "CI_REPO": REPO, "CI_BRANCH": git_server.BRANCH},
+        aliases=(pipeline.part,),
+        also=(docker.ensure_ci_network(instance),) if pipeline.closed else (),
+        volumes={docker.ensure_volume(instance, pipeline.part): "/srv/ci"},
+        ports={8000: instance.port(pipeline.part)},
+        env={
+            "CI_GIT": "http://git",
+            "CI_REPO": pipeline.repo,
+            "CI_BRANCH": git_server.BRANCH,
+            "CI_COMMAND": pipeline.command,
+        },
         command=("ci-dispatcher",),
         user="1000:1000",
         tmpfs=("/tmp",),  # noqa: S108 - in the container
@@ -73,23 +117,27 @@ def dispatcher_spec(instance: Instance, image: str) -> docker.ContainerSpec:
     )
 
 
-def runner_spec(instance: Instance, image: str, base: str) -> docker.ContainerSpec:
+def runner_spec(
+    instance: Instance, image: str, base: str, pipeline: Pipeline = GITOPS
+) -> docker.ContainerSpec:
     """Return what the runner's container is made from: root inside, closed in.
 
     Building images needs system calls that Docker's filter refuses, and no capability that Docker
     would not give to any container; most of those are taken away.
     """
+    network = docker.ensure_ci_network if pipeline.closed else docker.ensure_network
     return docker.ContainerSpec(
-        name=instance.container("ci-runner"),
+        name=instance.container(pipeline.runner),
         image=image,
-        network=docker.ensure_ci_network(instance),
-        volumes={docker.ensure_volume(instance, "ci-runner"): "/srv/ci"},
+        network=network(instance),
+        volumes={docker.ensure_volume(instance, pipeline.runner): "/srv/ci"},
         env={
             "CI_GIT": "http://git",
-            "CI_DISPATCHER": DISPATCHER,
+            "CI_DISPATCHER": pipeline.dispatcher,
             "CI_REGISTRY": registry.INNER_ADDRESS,
             "CI_REGISTRY_USER": USER,
             "CI_BASE": base,
+            "CI_PATH": pipeline.path,
         },
         command=("ci-runner",),
         user="0:0",
@@ -113,17 +161,17 @@ def push_base(instance: Instance, say: Callable[[str], None]) -> str:
     return f"{registry.INNER_ADDRESS}/{name}"
 
 
-def base_url(instance: Instance) -> str:
+def base_url(instance: Instance, pipeline: Pipeline = GITOPS) -> str:
     """Return where the dispatcher answers on the host."""
-    return f"http://127.0.0.1:{instance.port('ci')}"
+    return f"http://127.0.0.1:{instance.port(pipeline.part)}"
 
 
-def signing_keys(instance: Instance) -> dict[str, str]:
-    """Return the secrets of this lab's CI, made at random when first asked for.
+def signing_keys(instance: Instance, pipeline: Pipeline = GITOPS) -> dict[str, str]:
+    """Return the secrets of one pipeline, made at random when first asked for.
 
     `hook` signs what the Git server and the command line send; `runner` is the runner's token.
     """
-    path = instance.root / "ci.json"
+    path = instance.root / f"{pipeline.part}.json"
     if path.exists():
         return dict(json.loads(path.read_text()))
     made = {name: secrets.token_urlsafe(24) for name in ("hook", "runner")}
@@ -131,25 +179,25 @@ def signing_keys(instance: Instance) -> dict[str, str]:
     return made
 
 
-def runner_silence(instance: Instance) -> float:
+def runner_silence(instance: Instance, pipeline: Pipeline = GITOPS) -> float:
     """Return for how many seconds nothing was heard of the runner. Raises NotYet: no dispatcher."""
-    answer = fetch(f"{base_url(instance)}/runs?limit=0", timeout=5)
+    answer = fetch(f"{base_url(instance, pipeline)}/runs?limit=0", timeout=5)
     if answer.status != 200:
-        raise NotYet(f"CI's dispatcher answered {answer.status}")
+        raise NotYet(f"the dispatcher answered {answer.status}")
     return time.time() - float(json.loads(answer.body)["runner_heard"])
 
 
-def _wait_for_runner(instance: Instance) -> None:
-    runner = instance.container("ci-runner")
+def _wait_for_runner(instance: Instance, pipeline: Pipeline) -> None:
+    runner = instance.container(pipeline.runner)
 
     def heard() -> None:
-        if runner_silence(instance) > QUIET:
+        if runner_silence(instance, pipeline) > QUIET:
             raise NotYet(docker.logs(runner, 3).strip() or "it has said nothing yet")
 
     wait_for(
         heard,
-        what="CI's runner asking for work",
+        what=f"the runner {runner} asking for work",
         timeout=30,
         interval=0.2,
-        todo=f"`docker logs {runner}` shows its side; `make up` starts it again",
+        todo=f"`docker logs {runner}` shows its side; `{pipeline.start}` starts it again",
     )

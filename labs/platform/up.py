@@ -114,7 +114,7 @@ def holds_port(instance: Instance, part: str) -> bool:
         return False
     if part in ("app", "api"):  # a node keeps, for good, the ports that it was made with
         return kind.exists(instance)
-    container = instance.container({"git": "git", "registry": "registry-gate", "ci": "ci"}[part])
+    container = instance.container({"registry": "registry-gate"}.get(part, part))
     return docker.state(container) == "running"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from labs.errors import LabError
-from labs.gitops import ci
+from labs.gitops import app_versions, ci
 from labs.gitops.ci import CiRun
 from labs.instance import PROJECT, Instance, write_json
 from labs.platform import ci as platform
@@ -178,15 +178,23 @@ def test_a_failing_test_stops_the_image(lab: Instance, app: Clone) -> None:
 
 
 def test_a_version_is_never_overwritten(lab: Instance, app: Clone) -> None:
-    before = ended(lab, release(app, "1.3.0"))
+    before = ended(lab, release(app, "1.2.5"))
     change(app, "hello/version.py", 'WORDS = ".*"', 'WORDS = "Not the same."')
     commit = push(app, "Change the words and forget the version")
     refused = ended(lab, commit)
     assert (refused.state, refused.why) == ("failure", "Push image failed")
     log = ci.log(lab, refused.number)
-    assert "hello:1.3.0 is there already with other content" in log
+    assert "hello:1.2.5 is there already with other content" in log
     assert "build it under a higher version" in log
-    assert registry.digest(lab, "hello", "1.3.0") == before.digest
+    assert "next:     write a higher VERSION into hello/version.py, commit, push" in log
+    assert registry.digest(lab, "hello", "1.2.5") == before.digest
+    app.git("revert", "--no-edit", "HEAD")
+    app.push()
+    back = ended(lab, app.git("rev-parse", "HEAD").strip())
+    assert (back.state, back.why) == ("failure", "Push image failed")  # as any other commit's
+    assert "expected: a version that means one image for ever, also after a revert" in ci.log(
+        lab, back.number
+    )
 
 
 def test_two_pushes_queue_and_both_are_built(lab: Instance, app: Clone) -> None:
@@ -252,6 +260,19 @@ def test_a_lost_container_is_made_again_and_no_run_is_lost(lab: Instance, app: C
     assert missed.reason == "pushed while CI was away"
     assert ci.wait(lab, missed.number).state == "success"
     assert [run.number for run in ci.runs(lab, 1000)][1:] == [run.number for run in before]
+
+
+@pytest.mark.parametrize("version", ["1.2.0", "1.3.0", "2.0.0", "2.1.0"])
+def test_ci_builds_a_colleagues_version(lab: Instance, app: Clone, version: str) -> None:
+    """Of 1.2.0 there is a commit of the reader's already, which did not pass."""
+    digest = app_versions.ensure_image(lab, version)
+    done = next(run for run in ci.runs(lab) if run.digest == digest)
+    assert (done.state, done.version, done.pusher) == ("success", version, "instructor")
+    assert app_versions.commit(lab, version) == done.commit
+    assert app_versions.ensure_image(lab, version) == digest
+    assert ci.newest(lab).number == done.number
+    app.git("pull", "--quiet")
+    assert f'VERSION = "{version}"' in (app.folder / "hello/version.py").read_text()
 
 
 def attack_of(log: str) -> dict[str, object]:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from labs.catalogue import step_named
 from labs.errors import LabError
 from labs.gitops import instances, sync
 from labs.gitops.commits import Commit, Message
@@ -19,6 +18,7 @@ from labs.gitops.stages import STAGES, Sync
 from labs.instance import Instance
 from labs.platform import app, docker, flux, git_server, kubernetes
 from labs.shell import visible
+from tests.cluster.connected import connect
 
 FILE = "apps/production/hello.yaml"
 APPS = "clusters/hackfest/apps.yaml"
@@ -26,12 +26,7 @@ APPS = "clusters/hackfest/apps.yaml"
 
 @pytest.fixture(scope="module", autouse=True)
 def connected(instance: Instance) -> None:
-    """A lab whose agents are installed, as lab 02 leaves it, whether or not it was run before."""
-    if instances.state(instance).word != "connected":
-        for step in ("first-commit", "instance", "install-agents"):
-            visible(instance, step_named(step)[1].solution)
-    visible(instance, "git pull --quiet --rebase")
-    sync.follow(instance, timeout=240)
+    connect(instance)
 
 
 @pytest.fixture

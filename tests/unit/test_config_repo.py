@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -196,6 +197,28 @@ def test_a_fetch_of_the_lab_moves_nothing_that_the_reader_sees(
     assert git("rev-parse", "origin/main", cwd=clone.path) == theirs.sha
     assert (clone.path / ".git" / "FETCH_HEAD").read_text() == before
     assert clone.pushed_at(theirs.sha) is None, "somebody else pushed it"
+
+
+def test_commands_that_look_at_once_do_not_trip_over_each_other(
+    clone: ConfigRepo, server: Path, tmp_path: Path
+) -> None:
+    other = ConfigRepo(new_clone(server, tmp_path / "other"))
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            ConfigRepo(clone.path).fetch()
+
+    with ThreadPoolExecutor(6) as pool:
+        looks = [pool.submit(look) for _ in range(6)]
+        try:
+            for number in range(6):
+                newest = other.write(Message(f"{number}"), append(f"{number}")).commit
+        finally:
+            done.set()
+    for each in looks:
+        each.result()
+    assert clone.fetch() == newest
 
 
 def test_a_push_is_known_though_a_fetch_noted_it_first(clone: ConfigRepo, server: Path) -> None:

@@ -27,8 +27,13 @@ diff -u -N /tmp/LIVE-1/apps.v1.Deployment.production.hello /tmp/MERGED-2/apps.v1
 
 
 def test_a_difference_bears_its_object_s_name_and_no_noise() -> None:
-    assert told(LIVE) == [
-        "Deployment production/hello\n@@ -6,7 +6,7 @@\n   name: hello\n-  replicas: 5\n+  replicas: 2"
+    [shown] = told(LIVE)
+    assert shown.splitlines() == [
+        "Deployment production/hello",
+        "@@ -6,7 +6,7 @@",
+        "   name: hello",
+        "-  replicas: 5",
+        "+  replicas: 2",
     ]
     assert told("") == []
 

@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
 from labs.errors import LabError
-from labs.gitops import loan
+from labs.gitops import loan, manifests, sync
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.draft import Draft
+from labs.gitops.image_automation import connection
 from labs.gitops.loan import AUTOMATION, give_back, lent
 from labs.instance import PROJECT, Instance
 from tests.unit.gitrepos import git, new_clone, new_server
@@ -37,9 +39,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(loan, "_wait_for_policy", policy)
     monkeypatch.setattr(loan, "_resume_apps", lambda instance: asked.append("resume"))
-    monkeypatch.setattr(loan.connection, "disconnect", lambda lab: asked.append("disconnect"))
-    monkeypatch.setattr(loan.connection, "is_connected", lambda lab: False)
-    monkeypatch.setattr(loan.sync, "follow", lambda *words, **more: None)
+    monkeypatch.setattr(loan, "disconnect", lambda instance: asked.append("disconnect"))
+    monkeypatch.setattr(connection, "is_connected", lambda instance: False)
+    monkeypatch.setattr(sync, "follow", lambda *words, **more: None)
     return asked
 
 
@@ -47,33 +49,37 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: list[str]) -> Instance:
     """A lab of which only the config repo is there."""
     server = new_server(tmp_path, {HELLO: APP, AUTOMATION: BOT, "README.md": "read me\n"})
-    readers = ConfigRepo(new_clone(server, tmp_path / "reader"))
-    numbers = iter(range(1000))
-
-    @contextmanager
-    def own(instance: Instance) -> Iterator[ConfigRepo]:
-        yield ConfigRepo(new_clone(server, tmp_path / f"own-{next(numbers)}" / "attendee"))
-
-    monkeypatch.setattr(loan, "own_clone", own)
-    monkeypatch.setattr(loan, "attendees", lambda instance: readers)
+    new_clone(server, tmp_path / "lab" / "reader")
+    monkeypatch.setattr(loan, "own_clone", another)
+    monkeypatch.setattr(loan, "attendees", readers)
     return Instance("test", tmp_path / "lab")
+
+
+def readers(lab: Instance) -> ConfigRepo:
+    return ConfigRepo(lab.root / "reader")
+
+
+@contextmanager
+def another(lab: Instance) -> Iterator[ConfigRepo]:
+    folder = Path(mkdtemp(dir=lab.root))
+    yield ConfigRepo(new_clone(lab.root.parent / "config.git", folder / "attendee"))
 
 
 def write(lab: Instance, path: str, change: Callable[[str], str], subject: str = "Test") -> None:
     def do(draft: Draft) -> None:
         draft.write(path, change(draft.read(path) if path in draft.files() else ""))
 
-    with loan.own_clone(lab) as repo:
+    with another(lab) as repo:
         repo.write(Message(subject), do)
 
 
 def on_server(lab: Instance, path: str) -> str:
-    repo = loan.attendees(lab)
+    repo = readers(lab)
     return repo.text(path, repo.fetch().sha)
 
 
 def subjects(lab: Instance) -> list[str]:
-    repo = loan.attendees(lab)
+    repo = readers(lab)
     return [commit.subject for commit in repo.log(repo.fetch().sha)]
 
 
@@ -137,14 +143,14 @@ def test_after_a_hard_end_the_next_one_gives_it_back_first(lab: Instance) -> Non
 def test_its_own_lock_is_taken_away_in_a_commit_of_its_own(lab: Instance) -> None:
     with lent(lab, "a test", print):
         write(lab, HELLO, to_version("1.0.0"))
-        write(lab, HELLO, lambda text: loan.manifests.with_lock(text, "hello", "attendee", "why"))
+        write(lab, HELLO, lambda text: manifests.with_lock(text, "hello", "attendee", "why"))
     names = subjects(lab)
     assert names.index("Bring back hello: a test") < names.index("Unlock hello: a test")
     assert on_server(lab, HELLO) == APP
 
 
 def test_what_somebody_has_locked_is_not_lent(lab: Instance) -> None:
-    write(lab, HELLO, lambda text: loan.manifests.with_lock(text, "hello", "attendee", "a talk"))
+    write(lab, HELLO, lambda text: manifests.with_lock(text, "hello", "attendee", "a talk"))
     before = subjects(lab)
     with pytest.raises(LabError, match="locked by attendee: a talk"), lent(lab, "a test", print):
         pytest.fail("it was lent")
@@ -162,7 +168,7 @@ def test_it_is_lent_to_one_at_a_time(lab: Instance) -> None:
 
 
 def test_a_reader_who_has_unfinished_work_is_not_in_the_way(lab: Instance) -> None:
-    clone = loan.attendees(lab).path
+    clone = readers(lab).path
     (clone / HELLO).write_text("unfinished\n")
     with lent(lab, "a test", print):
         write(lab, HELLO, to_version("1.0.0"))
@@ -174,7 +180,7 @@ def test_a_reader_who_has_unfinished_work_is_not_in_the_way(lab: Instance) -> No
 def test_a_connection_that_was_not_there_goes_again(
     lab: Instance, cluster: list[str], connected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loan.connection, "is_connected", lambda instance: connected)
+    monkeypatch.setattr(connection, "is_connected", lambda instance: connected)
     with lent(lab, "a test", print):
         told = json.loads((lab.root / "loan.json").read_text())
         assert told["connected"] is connected
