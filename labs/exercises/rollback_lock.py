@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labs.exercises.evidence import HELLO, MOST, changing, live, value
-from labs.exercises.releases import APP, answering_or_not, fetched, moves, parent, short, state
+from labs.exercises.releases import APP, fetched, moves, parent, short, state
 from labs.exercises.rollback_checks import IMAGE_API, POLICY
 from labs.gitops.commits import Commit, Message
 from labs.gitops.config_repo import UPSTREAM, ConfigRepo
@@ -164,7 +164,7 @@ def _bot(attempt: Attempt) -> str:
         what="the bot turned away by the Git server",
         todo="`flux get image update` says what the bot is at",
     )
-    return f"the bot says: {said}"
+    return f"the bot tried as well, and was told: {said}"
 
 
 def _turned_away(instance: Instance) -> str:
@@ -172,8 +172,9 @@ def _turned_away(instance: Instance) -> str:
     found = kubernetes.api(instance).get(IMAGE_API, "ImageUpdateAutomation", POLICY, flux.NAMESPACE)
     said = flux.unwell(found) if found else ""
     if "lock" not in said:
-        raise NotYet(f"the bot has not tried yet; {answering_or_not(instance)}")
-    return short(said, 200)
+        raise NotYet("the bot has not tried yet; it looks every 30 s")
+    # Of the server's three lines the first says why; before it stands what the bot was at.
+    return short(said.rpartition("found:")[2].partition("expected:")[0], 200)
 
 
 def _refuse_left_over(repo: ConfigRepo) -> None:

@@ -68,7 +68,7 @@ def runs(instance: Instance, number: int, say: Callable[[str], None]) -> list[Ru
 def table(instance: Instance, found: list[Run]) -> str:
     """Return the medians of each stage as a Markdown table, above it the conditions."""
     conditions = (
-        f"{len(found)} commits of the app, one after the other, each on a branch, CI started as "
+        f"commits of the app: {len(found)}, one after the other, each on a branch, CI started as "
         f"`lab ci run` does; {bench.machine(instance)}"
     )
     lines = [

@@ -42,6 +42,15 @@ def unpushed(commit: Commit) -> CloneNotClean:
     )
 
 
+def behind(path: Path, commit: Commit) -> CloneNotClean:
+    """Return the error for a clone that lacks what others pushed."""
+    return CloneNotClean(
+        f"the clone {path} lacks what others pushed, such as {commit}",
+        expected="a clone that is no older than the server",
+        todo="`git pull --rebase`, then run this again",
+    )
+
+
 def in_the_way(files: Iterable[str]) -> CloneNotClean:
     """Return the error for files that Git does not know, where a commit brings such files."""
     return CloneNotClean(

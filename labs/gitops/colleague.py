@@ -6,12 +6,15 @@ colleague can be faster than the reader, as in real life.
 
 from __future__ import annotations
 
+from filelock import FileLock
+
 from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
 from labs.platform import git_server
 from labs.run import run
 
 REPO = "config"
+SECONDS = 60
 
 
 def clone_of(instance: Instance, user: str) -> ConfigRepo:
@@ -19,13 +22,15 @@ def clone_of(instance: Instance, user: str) -> ConfigRepo:
     path = instance.root / "desks" / user
     url = git_server.url(instance, REPO)
     environment = git_server.push_environment(instance, user)
-    if not (path / ".git").exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        run(
-            *("git", "clone", "--quiet", url, path),
-            env=environment,
-            timeout=60,
-            todo="run `make up`, which starts the Git server",
-        )
-    run("git", "remote", "set-url", "origin", url, cwd=path)  # its port may have moved
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f"{user}.lock"), timeout=SECONDS):
+        if not (path / ".git").exists():
+            run(
+                *("git", "clone", "--quiet", url, path),
+                env=environment,
+                timeout=SECONDS,
+                todo="run `make up`, which starts the Git server",
+            )
+        if run("git", "remote", "get-url", "origin", cwd=path).strip() != url:
+            run("git", "remote", "set-url", "origin", url, cwd=path)  # the port has moved
     return ConfigRepo(path, instance.bin / "kubectl", environment)

@@ -250,6 +250,26 @@ class ConfigRepo:
             todo="run it again",
         )
 
+    def lay(self, change: Callable[[Draft], None]) -> list[str]:
+        """Put what `change` does into the working folder, uncommitted; return the files.
+
+        Raises CloneNotClean where the reader has changed one of them, and then writes none.
+        """
+        with clone_guard.alone(self.path, Path(self._repo.git_dir)):
+            self._refuse_elsewhere()
+            newest = self.fetch()
+            if not self.contains("HEAD", newest.sha):
+                raise clone_guard.behind(self.path, newest)
+            draft = Draft(self._repo.git, self.commit().sha)
+            change(draft)
+            wanted, theirs = draft.against(self.path)
+            if theirs:
+                raise clone_guard.uncommitted(self.path, theirs)
+            for path, text in wanted.items():
+                (self.path / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.path / path).write_text(text)
+            return sorted(wanted)
+
     def _push(self, sha: str, options: Sequence[str]) -> bool:
         """Push one commit; return False where another writer was faster."""
         words = [f"--push-option={option}" for option in options]
@@ -273,13 +293,16 @@ class ConfigRepo:
         return ""
 
     def _refuse_unclean(self) -> None:
+        self._refuse_elsewhere()
+        if self._repo.is_dirty(untracked_files=False):
+            raise clone_guard.uncommitted(self.path, self.changed())
+
+    def _refuse_elsewhere(self) -> None:
         if self._repo.head.is_detached:
             raise clone_guard.elsewhere(self.path, "a detached commit", BRANCH)
         branch = self._repo.active_branch.name
         if branch != BRANCH:
             raise clone_guard.elsewhere(self.path, f"the branch {branch!r}", BRANCH)
-        if self._repo.is_dirty(untracked_files=False):
-            raise clone_guard.uncommitted(self.path, self.changed())
 
     def _refuse_unpushed(self) -> None:
         if waiting := self.unpushed():

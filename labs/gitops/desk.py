@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from labs.errors import LabError
 from labs.gitops import images
+from labs.gitops.colleague import clone_of
 from labs.gitops.commits import Message, Written, flat
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.draft import Draft
@@ -34,7 +35,8 @@ class Desk:
     def of(cls, instance: Instance, by: str = "") -> Desk:
         """Return the attendee's desk, or that of another who may write."""
         user = require("user who writes", by or WRITERS[0], WRITERS, "leave out `--as`")
-        return cls(attendees(instance, user), user, lambda image: images.versions(instance, image))
+        repo = attendees(instance) if user == WRITERS[0] else clone_of(instance, user)
+        return cls(repo, user, lambda image: images.versions(instance, image))
 
     def newest(self) -> Draft:
         """Return the files of the server's newest commit."""

@@ -81,6 +81,23 @@ class Draft:
             )
         return "".join(out)
 
+    def against(self, folder: Path) -> tuple[dict[str, str], list[str]]:
+        """Return what a working folder lacks of the change, and the files that are in its way.
+
+        Those are neither as they were nor as they are to be: somebody is at work on them.
+        """
+        lacks: dict[str, str] = {}
+        theirs = []
+        for path in sorted(self.touched):
+            wanted, file = self._changes[path], folder / path
+            there = file.read_text() if file.is_file() else None
+            if wanted is None or there == wanted:
+                continue
+            if there != self._before(path):
+                theirs.append(path)
+            lacks[path] = wanted
+        return lacks, theirs
+
     def commit(self, message: str, environment: Mapping[str, str]) -> str:
         """Make a commit of it on top of its base; return its name. No branch and no file moves."""
         with scratch_index() as index:

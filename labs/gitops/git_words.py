@@ -57,11 +57,27 @@ def explained(doing: str, text: str) -> LabError:
     remote = [
         line.partition("remote: ")[2].strip() for line in text.splitlines() if "remote: " in line
     ]
+    if told := _three_lines(remote):
+        return PushRefused(told["found"], expected=told["expected"], todo=told["next"])
     return PushRefused(
         f"{doing}: " + (" | ".join(line for line in remote if line) or last_line(text)),
         expected="the Git server takes it; nothing was changed",
         todo="do what the message says",
     )
+
+
+def _three_lines(said: list[str]) -> dict[str, str]:
+    """Return what the lab's own hook found, expected and says to do next; {} if it said nothing."""
+    told: dict[str, str] = {}
+    key = ""
+    for line in said:
+        word, mark, rest = line.partition(":")
+        if mark and word in ("found", "expected", "next"):
+            key = word
+            told[key] = rest.strip()
+        elif key and key != "next" and line:
+            told[key] += f"\n            {line}"
+    return told if len(told) == 3 else {}
 
 
 def last_line(text: str) -> str:

@@ -18,10 +18,11 @@ from labs.instance import Instance
 if TYPE_CHECKING:
     from labs.gitops.desk import Action, Desk
 
-TIMEOUT = 120.0
+TIMEOUT = 240.0
+"""Seconds that a change may take to go live; what Flux cannot do is told sooner."""
 
 
-def sync(revision: str = "", timeout: float = TIMEOUT) -> None:
+def sync(revision: str = "", timeout: float = 120) -> None:
     """Follow a commit, by default your newest, until it is live; shows each stage with its time.
 
     `timeout` is in seconds. Raises Stuck with Flux's own message where waiting is of no use.
@@ -223,6 +224,7 @@ def history(app: str = "", env: str = "", *, event: str = "", by: str = "", n: i
 
 
 def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str) -> None:
+    from labs.gitops.config_repo import attendees
     from labs.gitops.desk import Desk, carry_out
 
     instance = Instance.current()
@@ -242,6 +244,7 @@ def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str)
     show.line(f"pushed {written.commit}{again}")
     if written.behind:
         show.line(written.behind)
+    attendees(instance).fetch()  # a colleague's commit is not in the reader's clone yet
     if wait:
         shown.follow(instance, written.commit.sha, TIMEOUT)
     else:

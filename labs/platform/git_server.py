@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from labs.errors import LabError
 from labs.instance import Instance
@@ -86,10 +87,31 @@ def create_repo(instance: Instance, name: str, description: str = "") -> None:
     docker.exec_in(container, "tee", f"{folder}/description", stdin=text)
 
 
-def notify(instance: Instance, name: str, repos: list[str], url: str, secret: str) -> None:
-    """Have the server tell `url` of each push to these repositories, signed with the secret."""
-    listener = json.dumps({"repos": repos, "url": url, "secret": secret})
-    docker.exec_in(instance.container("git"), "git-notify", name, stdin=listener)
+def notify(
+    instance: Instance, name: str, repos: list[str], url: str, secret: str, otherwise: str = ""
+) -> None:
+    """Have the server tell `url` of each push to these repositories, signed with the secret.
+
+    `otherwise` is what the pusher reads of what becomes of it where that was not possible.
+    """
+    listener = {"repos": repos, "url": url, "secret": secret, "otherwise": otherwise}
+    docker.exec_in(instance.container("git"), "git-notify", name, stdin=json.dumps(listener))
+
+
+def listener(instance: Instance, name: str) -> dict[str, Any]:
+    """Return who is told of pushes under this name (`repos`, `url`, `secret`); {} if nobody."""
+    return _noted(instance, f"{name}.json")
+
+
+def last_told(instance: Instance, name: str) -> dict[str, Any]:
+    """Return how the last telling went: `at` (Unix seconds), `repo`, `trouble`; {} if none did."""
+    return _noted(instance, f"{name}.told")
+
+
+def _noted(instance: Instance, file: str) -> dict[str, Any]:
+    words = ("sh", "-c", 'test ! -e "$1" || cat "$1"', "sh", f"/srv/git/.notify/{file}")
+    text = docker.exec_in(instance.container("git"), *words)
+    return dict(json.loads(text)) if text.strip() else {}
 
 
 def is_empty(instance: Instance, repo: str) -> bool:

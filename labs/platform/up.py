@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from labs.errors import LabError
+from labs.gitops.image_automation import connection
 from labs.instance import PROJECT, Instance
 from labs.platform import ci, docker, git_server, jupyter, kind, machine, registry, workspace
 from labs.platform.steps import Steps
@@ -60,6 +61,9 @@ def up(instance: Instance, steps: Steps) -> str:
             supply.ensure("ci", say=steps.say)
         with steps.step("CI"):
             ci.ensure(instance, steps.say)
+        if connection.is_connected(instance):
+            with steps.step("Image automation's Secrets"):
+                connection.reconnect(instance, steps.say)
         return address
 
 

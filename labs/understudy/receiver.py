@@ -1,7 +1,7 @@
 """The receiver: whoever signs a request with the token may have Flux look again, and no more.
 
 Its service account may do nothing but that, so whoever takes this process over can do no more
-than ask Flux to read what it reads anyway (deploy/receiver.yaml).
+than ask Flux to read what it reads anyway (receiver-policy.yaml says so).
 """
 
 from __future__ import annotations

@@ -22,30 +22,42 @@ from urllib.parse import urlsplit
 import pytest
 
 from labs.gitops import image_automation, instances
-from labs.gitops.commits import Commit, Message
-from labs.gitops.config_repo import ConfigRepo, attendees
-from labs.gitops.draft import Draft
+from labs.gitops.commits import Message
+from labs.gitops.config_repo import attendees
 from labs.instance import Instance
 from labs.platform import docker, flux, kind, kubernetes, registry
 from labs.platform.kubernetes import Object, Refused
 from labs.run import run
-from labs.understudy import semver
 from labs.understudy.api_server import (
     GIT_REPOSITORY,
     IMAGE_POLICY,
     IMAGE_REPOSITORY,
     IMAGE_UPDATE_AUTOMATION,
+    RECEIVER,
     SECRET,
     ApiRefused,
     ApiServer,
     Kind,
 )
-from labs.wait import NotYet, wait_for
+from labs.wait import NotYet
 from scripts.supply import api as supply
+from tests.cluster.automation import (
+    AUTOMATION,
+    IMAGE,
+    RULES,
+    chosen,
+    committed,
+    condition,
+    deployed,
+    get,
+    live,
+    newer_versions,
+    push_image,
+    take_away,
+    until,
+    write,
+)
 
-IMAGE = "image.toolkit.fluxcd.io/v1"
-AUTOMATION = "hello-production"
-SECONDS = 120.0
 MEMORY = 80 * 2**20
 """Bytes that the three processes may take together."""
 
@@ -63,88 +75,12 @@ def lab(instance: Instance) -> Iterator[Instance]:
     for name in image_automation.COMPONENTS:
         until(partial(deployed, instance, name), f"{name} to run")
     yield instance
-
-    def restore(draft: Draft) -> None:
-        for path in set(draft.files()) - set(repo.files(before)):
-            draft.delete(path)
-        draft.write(image_automation.MARKED, repo.read(image_automation.MARKED, before))
-
-    write(instance, "Take image automation away again", restore)
+    take_away(instance, before)
 
 
 @pytest.fixture(scope="module")
 def versions(lab: Instance) -> tuple[str, str]:
-    """Return two versions that are newer than all in the registry."""
-    found = [semver.parse_tag(tag) for tag in registry.tags(lab, "hello")]
-    major = max(version.major for version in found if version is not None) + 1
-    return f"{major}.0.0", f"{major}.1.0"
-
-
-def write(instance: Instance, subject: str, change: Callable[[Draft], None]) -> Commit:
-    """Push a commit of the attendee, and have Flux look at once."""
-    commit = attendees(instance).write(Message(subject), change).commit
-    kubernetes.api(instance).patch(
-        flux.SOURCE_API,
-        "GitRepository",
-        flux.SOURCE,
-        {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(time.time())}}},
-        flux.NAMESPACE,
-    )
-    return commit
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    return wait_for(condition, what=what, timeout=SECONDS, interval=0.2)
-
-
-def deployed(instance: Instance, name: str) -> None:
-    found = kubernetes.api(instance).get("apps/v1", "Deployment", name, flux.NAMESPACE)
-    if not (found or {}).get("status", {}).get("readyReplicas"):
-        raise NotYet(f"{name}: {(found or {}).get('status', 'not there')}")
-
-
-def get(instance: Instance, what: str, name: str, api: str = IMAGE) -> Object:
-    found = kubernetes.api(instance).get(api, what, name, flux.NAMESPACE)
-    if found is None:
-        raise NotYet(f"no {what} {name}")
-    return found
-
-
-def condition(instance: Instance, what: str, name: str, wanted: str, words: str) -> Object:
-    """Return an object whose condition Ready is as wanted and says these words."""
-    found = get(instance, what, name)
-    status, told = kubernetes.condition(found, "Ready")
-    if status != wanted or words not in told:
-        raise NotYet(f"{what} {name}: {status}: {told}")
-    return found
-
-
-def push_image(instance: Instance, version: str) -> None:
-    archive = supply.image_archive("registry:5000/hello:0.9.0")
-    registry.push_archive(instance, archive, f"hello:{version}", print)
-
-
-def chosen(instance: Instance, version: str) -> Object:
-    policy = get(instance, "ImagePolicy", AUTOMATION)
-    tag = policy.get("status", {}).get("latestRef", {}).get("tag")
-    if tag != version:
-        raise NotYet(f"the policy chose {tag}: {kubernetes.condition(policy, 'Ready')}")
-    return policy
-
-
-def committed(repo: ConfigRepo, version: str) -> Commit:
-    newest = repo.fetch()
-    text = repo.read(image_automation.MARKED, newest.sha)
-    if f"hello:{version} #" not in text:
-        raise NotYet(f"{newest}")
-    return newest
-
-
-def live(instance: Instance, version: str) -> None:
-    found = kubernetes.api(instance).get("apps/v1", "Deployment", "hello", "production")
-    image = (found or {"spec": {}})["spec"].get("template", {}).get("spec", {})
-    if f"hello:{version}" not in json.dumps(image):
-        raise NotYet(f"not {version} yet")
+    return newer_versions(lab)
 
 
 def test_a_new_image_is_scanned_chosen_committed_and_applied(
@@ -227,7 +163,7 @@ def test_a_suspended_automation_rests_and_a_refused_push_is_told(
     lab: Instance, versions: tuple[str, str]
 ) -> None:
     old, new = versions
-    path, repo = "automation/production/hello.yaml", attendees(lab)
+    path, repo = RULES, attendees(lab)
     write(lab, "Pin", lambda draft: draft.replace(path, "suspend: false", "suspend: true"))
 
     def suspended() -> None:
@@ -364,6 +300,13 @@ ATTEMPTS: dict[str, Attempt] = {
     "receiver stops a scan": lambda api: api.patch(IMAGE_REPOSITORY, NS, "hello", REST),
     "receiver asks another kind": lambda api: api.patch(KUSTOMIZATIONS, NS, "apps", ASK),
     "receiver asks elsewhere": lambda api: api.patch(GIT_REPOSITORY, "production", "x", ASK),
+    "receiver takes a source away": lambda api: api.patch(
+        GIT_REPOSITORY, NS, "config", {"metadata": {"finalizers": [], "ownerReferences": []}}
+    ),
+    "receiver makes a source": lambda api: api.create(
+        GIT_REPOSITORY, NS, {"metadata": {"name": "mine"}, "spec": {"url": "http://evil/x.git"}}
+    ),
+    "receiver changes its own receiver": lambda api: api.patch(RECEIVER, NS, "git-server", REST),
     "receiver writes a status": lambda api: api.patch(
         GIT_REPOSITORY, NS, "config", {"status": {}}, "status"
     ),

@@ -123,7 +123,9 @@ kind: Deployment
 metadata: {name: hello}
 spec: {template: {spec: {containers: [{name: hello, image: "registry:5000/hello:9.9.9"}]}}}
 """
-ON_TOP = "patch: '[{op: replace, path: %s, value: %s}]'\n    target: {kind: Deployment%s}"
+ON_TOP = """\
+patch: '[{"op": "replace", "path": "%s", "value": %s}]'
+    target: {kind: Deployment%s}"""
 IMAGE = "/spec/template/spec/containers/0/image"
 
 MOVES: dict[str, Way] = {
@@ -135,20 +137,15 @@ MOVES: dict[str, Way] = {
         release("9.9.9"), swap(HELLO, "until the talk is over", "I want to")
     ),
     "the patch dropped": swap(KUSTOMIZATION, "  - path: hello.yaml\n", ""),
-    "the app dropped": swap(KUSTOMIZATION, "  - ../base/hello\n", ""),
+    "the app dropped": both(
+        swap(KUSTOMIZATION, "  - ../base/hello\n", ""),
+        swap(KUSTOMIZATION, "  - path: hello.yaml\n  - path: hello-address.yaml\n", ""),
+    ),
     "images": add(KUSTOMIZATION, "images: [{name: registry:5000/hello, newTag: 9.9.9}]\n"),
     "images by a pattern": add(KUSTOMIZATION, 'images: [{name: "reg.*/hello", newTag: 9.9.9}]\n'),
     "images renamed twice": add(
         KUSTOMIZATION,
         "images: [{name: registry:5000/hello, newName: a/b}, {name: a/b, newTag: 9.9.9}]\n",
-    ),
-    "images in a component": both(
-        add(KUSTOMIZATION, "components: [../newer]\n"),
-        add(
-            "apps/newer/kustomization.yaml",
-            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
-            "images: [{name: registry:5000/hello, newTag: 9.9.9}]\n",
-        ),
     ),
     "another patch": both(
         add("apps/production/late.yaml", PATCH), add(KUSTOMIZATION, "  - path: late.yaml\n")
@@ -157,24 +154,20 @@ MOVES: dict[str, Way] = {
         KUSTOMIZATION, "  - patch: |\n" + "".join(f"      {x}\n" for x in PATCH.splitlines())
     ),
     "a patch in the file": add(HELLO, f"---\n{PATCH}"),
-    "a JSON patch": add(KUSTOMIZATION, "  - " + ON_TOP % (IMAGE, "x:9.9.9", "") + "\n"),
+    "a JSON patch": add(KUSTOMIZATION, "  - " + ON_TOP % (IMAGE, '"x:9.9.9"', "") + "\n"),
     "a JSON patch by a pattern": add(
-        KUSTOMIZATION, "  - " + ON_TOP % (IMAGE, "x:9.9.9", ', name: "h.*"') + "\n"
+        KUSTOMIZATION, "  - " + ON_TOP % (IMAGE, '"x:9.9.9"', ', name: "h.*"') + "\n"
     ),
     "a JSON patch of the container": add(
         KUSTOMIZATION,
         "  - "
-        + ON_TOP % ("/spec/template/spec/containers", "[{name: hello, image: x:9.9.9}]", "")
+        + ON_TOP % ("/spec/template/spec/containers", '[{"name": "hello", "image": "x:9.9.9"}]', "")
         + "\n",
-    ),
-    "patchesStrategicMerge": both(
-        add("apps/production/late.yaml", PATCH),
-        add(KUSTOMIZATION, "patchesStrategicMerge: [late.yaml]\n"),
     ),
     "patchesJson6902": add(
         KUSTOMIZATION,
         "patchesJson6902:\n  - target: {group: apps, version: v1, kind: Deployment, name: hello}\n"
-        f"    patch: '[{{op: replace, path: {IMAGE}, value: x:9.9.9}}]'\n",
+        f'    patch: \'[{{"op": "replace", "path": "{IMAGE}", "value": "x:9.9.9"}}]\'\n',
     ),
     "a patch that deletes": add(
         KUSTOMIZATION,
@@ -204,17 +197,29 @@ MOVES: dict[str, Way] = {
     ),
     "another name": add(KUSTOMIZATION, "namePrefix: my-\n"),
     "another namespace": swap(KUSTOMIZATION, "namespace: production", "namespace: elsewhere"),
-    "the base's image": swap(BASE, "image: hello", "image: registry:5000/hello:9.9.9"),
-    "the base renamed": swap(BASE, "  name: hello\n", "  name: hi\n"),
     "left out by an annotation": swap(
         HELLO,
         "    gitops-hackfest/locked-by: attendee\n",
         "    gitops-hackfest/locked-by: attendee\n    config.kubernetes.io/local-config: 'true'\n",
     ),
 }
-"""What kustomize makes something else of: a test runs it."""
+"""What kustomize makes another version of: tests/cluster/test_locks.py has it do so."""
 
 MORE_MOVES: dict[str, Way] = {
+    "images in a component": both(
+        add(KUSTOMIZATION, "components: [../newer]\n"),
+        add(
+            "apps/newer/kustomization.yaml",
+            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+            "images: [{name: registry:5000/hello, newTag: 9.9.9}]\n",
+        ),
+    ),
+    "patchesStrategicMerge": both(
+        add("apps/production/late.yaml", PATCH),
+        add(KUSTOMIZATION, "patchesStrategicMerge: [late.yaml]\n"),
+    ),
+    "the base's image": swap(BASE, "image: hello", "image: registry:5000/hello:9.9.9"),
+    "the base renamed": swap(BASE, "  name: hello\n", "  name: hi\n"),
     "the file deleted": both(drop(HELLO), swap(KUSTOMIZATION, "  - path: hello.yaml\n", "")),
     "the file renamed": both(
         rename(HELLO, "apps/production/greeting.yaml"),
@@ -232,7 +237,8 @@ MORE_MOVES: dict[str, Way] = {
     "Flux's Kustomization deleted": drop(APPS),
     "Flux changes the image": add(APPS, "  images: [{name: registry:5000/hello, newTag: '2'}]\n"),
     "Flux patches": add(
-        APPS, "  patches:\n    - " + (ON_TOP % (IMAGE, "x:9.9.9", "")).replace("\n", "\n  ") + "\n"
+        APPS,
+        "  patches:\n    - " + (ON_TOP % (IMAGE, '"x:9.9.9"', "")).replace("\n", "\n  ") + "\n",
     ),
     "Flux puts values in": add(APPS, "  postBuild: {substitute: {v: '9'}}\n"),
     "Flux reads another branch": swap(SYNC, "branch: main", "branch: mine"),
@@ -274,7 +280,7 @@ MORE_MOVES: dict[str, Way] = {
         HELLO, "---\nkind: List\napiVersion: v1\nitems:\n  - " + PATCH.replace("\n", "\n    ")
     ),
 }  # fmt: skip
-"""What decides it in other ways, or takes the lock's place away."""
+"""What decides it elsewhere, or would with another change, or takes the lock's place away."""
 
 HARMLESS: dict[str, Way] = {
     "the greeting": swap(HELLO, "Hello from Git", "Hello"),
@@ -294,7 +300,7 @@ HARMLESS: dict[str, Way] = {
         KUSTOMIZATION, "images: [{name: registry:5000/other, newTag: 1.0.0}]\n"
     ),
     "another app's JSON patch": add(
-        KUSTOMIZATION, "  - " + ON_TOP % (IMAGE, "other:1.0.0", ", name: other") + "\n"
+        KUSTOMIZATION, "  - " + ON_TOP % (IMAGE, '"other:1.0.0"', ", name: other") + "\n"
     ),
     "a JSON patch of the replicas": add(
         KUSTOMIZATION, "  - " + ON_TOP % ("/spec/replicas", "4", "") + "\n"

@@ -10,6 +10,7 @@ import pytest
 from labs.gitops import colleague
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import attendees
+from labs.gitops.desk import Desk
 from labs.gitops.draft import Draft
 from labs.instance import Instance
 from labs.platform import git_server
@@ -53,7 +54,8 @@ def test_the_clone_follows_the_server_to_another_port(
     lab = Instance("desks", tmp_path / "lab")
     monkeypatch.setattr(git_server, "url", lambda instance, repo: str(bare))
     monkeypatch.setattr(git_server, "push_environment", _environment)
-    colleague.clone_of(lab, "instructor")
+    desk = Desk.of(lab, "instructor").repo
+    assert desk.path == colleague.clone_of(lab, "instructor").path
     moved = bare.rename(bare.with_name("moved.git"))
     monkeypatch.setattr(git_server, "url", lambda instance, repo: str(moved))
     assert colleague.clone_of(lab, "instructor").fetch().subject == "Begin"

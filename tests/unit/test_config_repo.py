@@ -174,6 +174,61 @@ def test_a_refused_push_says_why_and_leaves_the_clone_as_it_was(
     assert clone.commit().subject == "Run three"
 
 
+def test_what_the_labs_own_hook_says_reaches_the_user_as_it_is(
+    clone: ConfigRepo, server: Path
+) -> None:
+    hook = server / "hooks" / "pre-receive"
+    hook.write_text(
+        "#!/bin/sh\nprintf '\\nThe Git server did not take this push.\\n"
+        "found:    2 new commits of somebody else:\\n            one\\n            two: it is\\n"
+        "expected: your own\\nnext:     `git rebase`: then push\\n' >&2\nexit 1\n"
+    )
+    hook.chmod(0o755)
+    with pytest.raises(PushRefused) as refused:
+        clone.write(Message("Run three"), replicas(3))
+    assert str(refused.value) == (
+        "found:    2 new commits of somebody else:\n            one\n            two: it is\n"
+        "expected: your own\n"
+        "next:     `git rebase`: then push"
+    )
+
+
+def test_files_are_laid_into_the_folder_and_never_over_the_readers_own(
+    clone: ConfigRepo, server: Path, tmp_path: Path
+) -> None:
+    def change(draft: Draft) -> None:
+        draft.write(FILE, draft.read(FILE).replace("replicas: 2", "replicas: 3"))
+        draft.write("apps/new/a.yaml", "a: b\n")
+
+    (clone.path / "notes.txt").write_text("mine\n")
+    before = git("rev-parse", "main", cwd=server)
+    assert clone.lay(change) == ["apps/new/a.yaml", FILE]
+    assert git("status", "--porcelain", cwd=clone.path).split() == [
+        "M", FILE, "??", "apps/new/", "??", "notes.txt",
+    ]  # fmt: skip
+    assert clone.lay(change) == [], "again changes nothing"
+    (clone.path / FILE).write_text("mine\n")
+    (clone.path / "apps/new/a.yaml").unlink()
+    with pytest.raises(CloneNotClean, match=FILE):
+        clone.lay(change)
+    assert (clone.path / FILE).read_text() == "mine\n"
+    assert not (clone.path / "apps/new/a.yaml").exists(), "all or nothing"
+    git("restore", FILE, cwd=clone.path)
+    (clone.path / "apps/new/a.yaml").write_text("mine\n")
+    with pytest.raises(CloneNotClean, match=r"a\.yaml"):
+        clone.lay(change)
+    (clone.path / "apps/new/a.yaml").unlink()
+    ConfigRepo(new_clone(server, tmp_path / "other")).write(Message("Theirs"), append("x"))
+    with pytest.raises(CloneNotClean, match="Theirs"):
+        clone.lay(change)
+    git("pull", "-q", "--rebase", cwd=clone.path)
+    clone.lay(change)
+    git("add", "--all", cwd=clone.path)
+    git("commit", "-qm", "All of it", cwd=clone.path)
+    assert clone.lay(change) == []
+    assert git("rev-parse", "main~", cwd=server) == before
+
+
 def test_a_git_server_that_is_down_is_named(clone: ConfigRepo) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

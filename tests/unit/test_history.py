@@ -229,3 +229,4 @@ def test_a_reason_cannot_forge_another_trailer(auto: Office) -> None:
     auto.do(release(auto.desk, "hello", "1.0.0", reason="x\nLab-By: instructor"))
     assert auto.desk.repo.commit().trailers["Lab-By"] == "attendee"
     assert auto.desk.repo.commit().trailers["Lab-Reason"] == "x Lab-By: instructor"
+    assert str(Message("s", "", {"A": "x\nB: y"})).splitlines()[-1] == "A: x B: y"

@@ -38,11 +38,17 @@ TOKEN_SECRET = "webhook-token"  # noqa: S105 - a name
 
 
 def install(draft: Draft, cluster_folder: str) -> None:
-    """Add all of image automation to the config repo, and the marker to the app's image."""
-    for path, text in {**controllers(), **objects()}.items():
-        draft.write(path, text)
+    """Add all of image automation to the config repo, and the marker to the app's image.
+
+    The controllers are brought up to date; objects that are there stay as somebody set them.
+    """
+    there = draft.files()
     wiring = (HERE / "wiring" / "automation.yaml").read_text()
-    draft.write(f"{cluster_folder}/automation.yaml", wiring)
+    for path, text in {**objects(), f"{cluster_folder}/automation.yaml": wiring}.items():
+        if path not in there:
+            draft.write(path, text)
+    for path, text in controllers().items():
+        draft.write(path, text)
     draft.write(MARKED, marked(draft.read(MARKED)))
 
 

@@ -3,7 +3,8 @@
 
 Who is told stands in /srv/git/.notify, a file for each, which `git-notify NAME` puts there. The
 request is signed as Flux's receivers expect it (`X-Signature: sha256=…`, an HMAC of the body).
-Nobody who cannot be told holds a push up: the pusher reads that, and what comes of it.
+Nobody who cannot be told holds a push up: the pusher reads that, in one line. How the last telling
+went is kept beside the listener's file, for `lab automation status`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,22 +56,30 @@ def tell(listener: dict[str, str], body: bytes) -> list[str]:
     return [str(line) for line in said]
 
 
+def note(path: Path, told: dict[str, str]) -> None:
+    """Keep how a telling went, as a whole: pushes to two repositories may end at once."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new.write_text(json.dumps({"at": time.time(), **told}))
+    new.replace(path)
+
+
 def main() -> None:
     """Tell everybody who wants to hear of this repository."""
     repo = Path.cwd().name.removesuffix(".git")
     body = event(repo, os.environ.get("REMOTE_USER", ""), sys.stdin)
     for path in sorted(PLACE.glob("*.json")):
+        trouble, listener = "", {}
         try:
             listener = json.loads(path.read_text())
             if repo not in listener["repos"]:
                 continue
             lines = tell(listener, body)
-        except (OSError, ValueError, KeyError) as trouble:
-            lines = [
-                f"Your push is in, but {path.stem} could not be told of it: {trouble}",
-                "next: `make up` mends it; what was missed is looked for when it starts",
-            ]
+        except (OSError, ValueError, KeyError) as wrong:
+            trouble = str(wrong) or type(wrong).__name__
+            otherwise = listener.get("otherwise") or "`make up` mends it"
+            lines = [f"Your push is in; {path.stem} could not be told ({trouble}): {otherwise}"]
         print(*lines, sep="\n", file=sys.stderr, end="\n" if lines else "")
+        note(path.with_suffix(".told"), {"repo": repo, "trouble": trouble, "event": body.decode()})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import locks
-import overrides
+import override
 from refusal import Refused, git, holds
 
 DOMAIN = "hackfest.local"
@@ -92,12 +92,12 @@ def judge(updates: Iterable[Update], user: str, repo: str) -> None:
         if (repo, update.ref) == (CONFIG, MAIN) and not update.creates:
             overridden += judge_config(update, user)
     if overridden:
-        overrides.note(overridden, user, overrides.reason(user))
+        override.note(overridden, user, override.reason(user))
 
 
 def judge_config(update: Update, user: str) -> list[locks.Break]:
     """Return what goes past locks with an override; raise Refused for what does so without."""
-    why = overrides.reason(user)
+    why = override.reason(user)
     found = locks.breaks(update.old, update.new)
     if found and not why:
         raise locks.refusal(found, user)

@@ -1,0 +1,111 @@
+"""Image automation on a live lab, and what its tests ask of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from labs.gitops import image_automation
+from labs.gitops.commits import Commit, Message
+from labs.gitops.config_repo import ConfigRepo, attendees
+from labs.gitops.draft import Draft
+from labs.instance import Instance
+from labs.platform import flux, kubernetes, registry
+from labs.platform.kubernetes import Object
+from labs.understudy import semver
+from labs.wait import NotYet, wait_for
+from scripts.supply import api as supply
+
+IMAGE = "image.toolkit.fluxcd.io/v1"
+AUTOMATION = "hello-production"
+RULES = "automation/production/hello.yaml"
+SECONDS = 120.0
+ASKED = "reconcile.fluxcd.io/requestedAt"
+
+
+def write(instance: Instance, subject: str, change: Callable[[Draft], None]) -> Commit:
+    """Push a commit of the attendee, and have Flux look at once."""
+    commit = attendees(instance).write(Message(subject), change).commit
+    kubernetes.api(instance).patch(
+        flux.SOURCE_API,
+        "GitRepository",
+        flux.SOURCE,
+        {"metadata": {"annotations": {ASKED: str(time.time())}}},
+        flux.NAMESPACE,
+    )
+    return commit
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    return wait_for(condition, what=what, timeout=SECONDS, interval=0.2)
+
+
+def deployed(instance: Instance, name: str) -> None:
+    found = kubernetes.api(instance).get("apps/v1", "Deployment", name, flux.NAMESPACE)
+    if not (found or {}).get("status", {}).get("readyReplicas"):
+        raise NotYet(f"{name}: {(found or {}).get('status', 'not there')}")
+
+
+def get(instance: Instance, what: str, name: str, api: str = IMAGE) -> Object:
+    found = kubernetes.api(instance).get(api, what, name, flux.NAMESPACE)
+    if found is None:
+        raise NotYet(f"no {what} {name}")
+    return found
+
+
+def condition(instance: Instance, what: str, name: str, wanted: str, words: str) -> Object:
+    """Return an object whose condition Ready is as wanted and says these words."""
+    found = get(instance, what, name)
+    status, told = kubernetes.condition(found, "Ready")
+    if status != wanted or words not in told:
+        raise NotYet(f"{what} {name}: {status}: {told}")
+    return found
+
+
+def push_image(instance: Instance, version: str) -> None:
+    archive = supply.image_archive("registry:5000/hello:0.9.0")
+    registry.push_archive(instance, archive, f"hello:{version}", print)
+
+
+def chosen(instance: Instance, version: str) -> Object:
+    policy = get(instance, "ImagePolicy", AUTOMATION)
+    tag = policy.get("status", {}).get("latestRef", {}).get("tag")
+    if tag != version:
+        raise NotYet(f"the policy chose {tag}: {kubernetes.condition(policy, 'Ready')}")
+    return policy
+
+
+def committed(repo: ConfigRepo, version: str) -> Commit:
+    newest = repo.fetch()
+    text = repo.read(image_automation.MARKED, newest.sha)
+    if f"hello:{version} #" not in text:
+        raise NotYet(f"{newest}")
+    return newest
+
+
+def live(instance: Instance, version: str) -> None:
+    found = kubernetes.api(instance).get("apps/v1", "Deployment", "hello", "production")
+    image = (found or {"spec": {}})["spec"].get("template", {}).get("spec", {})
+    if f"hello:{version}" not in json.dumps(image):
+        raise NotYet(f"not {version} yet")
+
+
+def newer_versions(instance: Instance) -> tuple[str, str]:
+    """Return two versions that are newer than all in the registry."""
+    found = [semver.parse_tag(tag) for tag in registry.tags(instance, "hello")]
+    major = max(version.major for version in found if version is not None) + 1
+    return f"{major}.0.0", f"{major}.1.0"
+
+
+def take_away(instance: Instance, before: str) -> None:
+    """Take image automation out of the config repo: what it had at a commit is what it has."""
+    repo = attendees(instance)
+
+    def restore(draft: Draft) -> None:
+        for path in set(draft.files()) - set(repo.files(before)):
+            draft.delete(path)
+        draft.write(image_automation.MARKED, repo.read(image_automation.MARKED, before))
+
+    write(instance, "Take image automation away again", restore)
