@@ -11,7 +11,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: up down clean status doctor logs lab bundle verify check test bench picture requirements help
+.PHONY: up down clean status doctor logs lab demo bundle verify check test bench picture requirements help
 
 ##@ The lab (LAB_NAME=hackfest; another name is another lab beside it)
 
@@ -29,6 +29,9 @@ status: ## each part: how it is, where it answers
 
 lab: ## JupyterLab alone, and its address
 	$(RUN) lab jupyter
+
+demo: ## the whole story, told and timed; a running lab stays as it was (STEP=1: key by key)
+	$(RUN) lab demo $(if $(STEP),--step)
 
 logs: ## the last lines of a part's log (PART=git; none lists the parts)
 	$(RUN) lab logs $(PART)

@@ -105,6 +105,14 @@ LABS = (
         needs=("servers", "cluster", "flux", "app"),
     ),
     Lab(
+        6,
+        "automate",
+        "Automate",
+        25,
+        changes="image automation comes in; new versions deploy themselves, the last a bad one",
+        needs=("servers", "cluster", "flux", "app", "ci"),
+    ),
+    Lab(
         7,
         "rollback",
         "Rollback and lock",

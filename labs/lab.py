@@ -24,6 +24,7 @@ from labs.gitops.verbs import (
     unlock,
     workloads,
 )
+from labs.gitops.wager import bet
 from labs.instance import Instance
 from labs.platform import keys, kubernetes
 from labs.progress import Progress
@@ -34,6 +35,7 @@ from labs.watching import follow, wait, watch
 
 __all__ = [
     "automate",
+    "bet",
     "check",
     "cluster",
     "compare",

@@ -45,7 +45,7 @@ def pushes(instance: Instance, runs: int, say: Callable[[str], None]) -> list[Ru
     before = _greeting(repo.read(FILE, UPSTREAM))
     done = []
     for number in range(runs):
-        poll = _wait_for_phase(instance, number / runs)
+        poll = wait_for_phase(instance, number / runs)
         commit = _greet(instance, f"Hello, push {number + 1} of {runs}")
         seen = sync.follow(instance, commit.sha)
         due = (poll.last + poll.interval - seen.reached["pushed"].at) % poll.interval
@@ -63,8 +63,7 @@ def table(instance: Instance, runs: list[Run]) -> str:
     conditions = (
         f"{len(runs)} pushes, spread evenly over the poll's {repository['spec']['interval']}; "
         f"looked at every {sync.LOOK_SECONDS} s; one new greeting each, two pods; "
-        f"Kubernetes {kubernetes.api(instance).version()}, {os.cpu_count()} cores, "
-        f"{platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}"
+        f"{machine(instance)}"
     )
     lines = [
         conditions,
@@ -85,7 +84,15 @@ def table(instance: Instance, runs: list[Run]) -> str:
     return "\n".join(lines)
 
 
-def _wait_for_phase(instance: Instance, part: float) -> Poll:
+def machine(instance: Instance) -> str:
+    """Return what the figures were measured on, in words."""
+    return (
+        f"Kubernetes {kubernetes.api(instance).version()}, {os.cpu_count()} cores, "
+        f"{platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}"
+    )
+
+
+def wait_for_phase(instance: Instance, part: float) -> Poll:
     """Wait until this part of the poll's interval has passed; return the poll before it."""
 
     def reached() -> Poll:

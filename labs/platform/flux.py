@@ -15,6 +15,7 @@ NAMESPACE = "flux-system"
 COMPONENTS = ("source-controller", "kustomize-controller")
 SOURCE_API = "source.toolkit.fluxcd.io/v1"
 KUSTOMIZE_API = "kustomize.toolkit.fluxcd.io/v1"
+IMAGE_API = "image.toolkit.fluxcd.io/v1"
 SOURCE = "config"
 """The GitRepository that stands for the config repo."""
 ROOT = "cluster"

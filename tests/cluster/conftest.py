@@ -24,3 +24,16 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     registry.ensure(lab)
     yield lab
     docker.remove_all(lab)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the demo behind the notebooks: it needs what they install, and they need it undone."""
+    last = max((n for n, one in enumerate(items) if _is_in(one, "test_notebooks")), default=-1)
+    demo = [one for one in items[:last] if _is_in(one, "test_demo")]
+    for one in demo:
+        items.remove(one)
+    items[last + 1 - len(demo) : last + 1 - len(demo)] = demo
+
+
+def _is_in(item: pytest.Item, module: str) -> bool:
+    return item.path.stem == module

@@ -36,12 +36,12 @@ def connect(instance: Instance) -> None:
         )
     _tie(instance)
     _wake(cluster)
-    write_json(_record(instance), {"connected": time.time()})
+    write_json(record(instance), {"connected": time.time()})
 
 
 def is_connected(instance: Instance) -> bool:
     """Return whether `connect` was run in this lab."""
-    return _record(instance).exists()
+    return record(instance).exists()
 
 
 def reconnect(instance: Instance, say: Callable[[str], None] = lambda line: None) -> None:
@@ -85,5 +85,6 @@ def _wake(cluster: Cluster) -> None:
             cluster.patch(api, kind, name, asked, flux.NAMESPACE)
 
 
-def _record(instance: Instance) -> Path:
+def record(instance: Instance) -> Path:
+    """Return the file that says that this lab was connected."""
     return instance.root / "automation.json"

@@ -13,8 +13,6 @@ from labs.platform import flux, git_server, kubernetes
 from labs.platform.kubernetes import Cluster, Object
 from labs.platform.status import Part
 
-IMAGE_API = "image.toolkit.fluxcd.io/v1"
-
 
 def parts(instance: Instance) -> list[Part]:
     """Return the parts in the order in which they come to be."""
@@ -61,19 +59,19 @@ def _secrets(cluster: Cluster) -> Part:
 
 
 def _images(cluster: Cluster) -> Iterator[Part]:
-    for found in cluster.list(IMAGE_API, "ImageRepository", flux.NAMESPACE):
+    for found in cluster.list(flux.IMAGE_API, "ImageRepository", flux.NAMESPACE):
         yield _ready(f"images of {flux.name(found)}", found)
 
 
 def _policies(cluster: Cluster) -> Iterator[Part]:
-    for found in cluster.list(IMAGE_API, "ImagePolicy", flux.NAMESPACE):
+    for found in cluster.list(flux.IMAGE_API, "ImagePolicy", flux.NAMESPACE):
         tag = found.get("status", {}).get("latestRef", {}).get("tag")
         part = _ready(f"policy {flux.name(found)}", found)
         yield Part(part.name, part.well, f"chooses {tag}") if tag and part.well else part
 
 
 def _automations(cluster: Cluster) -> Iterator[Part]:
-    found = cluster.list(IMAGE_API, "ImageUpdateAutomation", flux.NAMESPACE)
+    found = cluster.list(flux.IMAGE_API, "ImageUpdateAutomation", flux.NAMESPACE)
     if not found:
         yield Part("automation", False, "none")
     for one in found:

@@ -1,0 +1,39 @@
+"""Image automation for the demo: brought in by a commit where it is not there, and at rest."""
+
+from __future__ import annotations
+
+from labs.demo.scene import Scene
+from labs.gitops import image_automation, instances
+from labs.gitops.commits import Message
+from labs.gitops.draft import Draft
+from labs.gitops.image_automation import connection
+from labs.gitops.loan import AUTOMATION, pinned
+from labs.gitops.own_clone import own_clone
+from labs.platform import flux, kubernetes
+from labs.wait import NotYet
+
+
+def install_resting(scene: Scene) -> None:
+    """Bring image automation in unless it is there; wait until its programs run."""
+    instance, folder = scene.instance, instances.folder(scene.instance)
+
+    def change(draft: Draft) -> None:
+        image_automation.install(draft, folder)
+        pinned(draft)
+
+    with own_clone(instance) as repo:
+        if AUTOMATION not in repo.files():
+            trailers = {"Lab-Event": "commit", "Lab-By": "attendee", "Lab-Reason": "the demo"}
+            repo.write(Message("Bring image automation in, at rest", "", trailers), change)
+            scene.say("Meanwhile image automation comes into the config repo; it rests for now.")
+    connection.connect(instance)
+    scene.live(scene.repo.fetch())
+    scene.wait(lambda: _running(scene), "image automation's programs to run")
+
+
+def _running(scene: Scene) -> None:
+    cluster = kubernetes.api(scene.instance)
+    for name in image_automation.COMPONENTS:
+        found = cluster.get("apps/v1", "Deployment", name, flux.NAMESPACE) or {}
+        if not found.get("status", {}).get("readyReplicas"):
+            raise NotYet(f"{name} is starting")
