@@ -31,6 +31,8 @@ from labs.wait import NotYet, wait_for
 APP, ENVIRONMENT = "hello", "production"
 POLICY = f"{APP}-{ENVIRONMENT}"
 AUTOMATION = f"{OBJECTS}/{ENVIRONMENT}/{APP}.yaml"
+WIRED = ("automation", "image-controllers")
+"""The Kustomizations that the wiring of image automation is."""
 PATIENCE = 120.0
 """Seconds that the cluster may take to be as Git says again."""
 
@@ -84,10 +86,14 @@ def give_back(instance: Instance, say: Callable[[str], None]) -> bool:
         # The bot stays pinned until the cluster knows which versions it may choose again: set free
         # a moment earlier, it would write the version that the loan's own policy chose.
         was_active = manifests.automation(repo.text(AUTOMATION, loan.base)).active
-        _write(repo, loan, "Bring back", lambda draft: _restore(repo, draft, loan, was_active))
+        _write(
+            *(repo, loan, "Bring back"),
+            lambda draft: _restore(repo, draft, loan, pin=was_active, wiring_alone=True),
+        )
         if was_active:
             _wait_for_policy(instance, repo, loan)
-            _write(repo, loan, "Go on with", lambda draft: _restore(repo, draft, loan, False))
+        _wait_until_unwired(instance, repo, loan)
+        _write(repo, loan, "Bring back the rest of", lambda draft: _restore(repo, draft, loan))
         last = repo.fetch()
         if last.sha != newest:
             say(f"{APP} is given back as it was before {loan.why}: {last}")
@@ -135,21 +141,52 @@ def _unlocked(draft: Draft) -> None:
     draft.write(MARKED, manifests.without_lock(draft.read(MARKED), APP))
 
 
-def _restore(repo: ConfigRepo, draft: Draft, loan: Loan, pin: bool) -> None:
-    """Give the files that a loan may change the text that they had before it."""
+def _restore(
+    repo: ConfigRepo,
+    draft: Draft,
+    loan: Loan,
+    *,
+    pin: bool = False,
+    wiring_alone: bool = False,
+) -> None:
+    """Give the files that a loan may change the text that they had before it.
+
+    Of those that were not there, the wiring has to go first: who takes away a folder that Flux is
+    told to apply has broken something, if only for a moment.
+    """
     before = set(repo.files(loan.base))
     for path in sorted(filter(_may_change, before | set(draft.files()))):
         if path in before:
             draft.write(path, repo.text(path, loan.base))
-        else:
+        elif _is_wiring(path) or not wiring_alone:
             draft.delete(path)
     if pin:
         pinned(draft)
 
 
 def _may_change(path: str) -> bool:
-    wiring = path.startswith("clusters/") and path.endswith("/automation.yaml")
-    return path == MARKED or wiring or path.startswith((f"{OBJECTS}/", f"{CONTROLLERS}/"))
+    folders = (f"{OBJECTS}/", f"{CONTROLLERS}/")
+    return path == MARKED or _is_wiring(path) or path.startswith(folders)
+
+
+def _is_wiring(path: str) -> bool:
+    return path.startswith("clusters/") and path.endswith("/automation.yaml")
+
+
+def _wait_until_unwired(instance: Instance, repo: ConfigRepo, loan: Loan) -> None:
+    """Wait until Flux applies nothing of what was not there before the loan."""
+    if any(_is_wiring(path) for path in repo.files(loan.base)):
+        return
+
+    def gone() -> None:
+        for name in WIRED:
+            found = kubernetes.api(instance).get(
+                flux.KUSTOMIZE_API, "Kustomization", name, flux.NAMESPACE
+            )
+            if found is not None:
+                raise NotYet(f"Flux still applies {name!r}")
+
+    wait_for(gone, what="image automation gone", timeout=PATIENCE, interval=0.3)
 
 
 def _write(

@@ -38,6 +38,12 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(f"policy, bot {'resting' if suspended else 'at work'}")
 
     monkeypatch.setattr(loan, "_wait_for_policy", policy)
+
+    def unwired(instance: Instance, repo: ConfigRepo, one: loan.Loan) -> None:
+        wired = WIRING in repo.files(repo.fetch().sha)
+        asked.append("wired" if wired else "unwired")
+
+    monkeypatch.setattr(loan, "_wait_until_unwired", unwired)
     monkeypatch.setattr(loan, "_resume_apps", lambda instance: asked.append("resume"))
     monkeypatch.setattr(loan, "disconnect", lambda instance: asked.append("disconnect"))
     monkeypatch.setattr(connection, "is_connected", lambda instance: False)
@@ -96,12 +102,18 @@ def test_what_was_changed_meanwhile_comes_back_by_commits_on_top(
         write(lab, HELLO, to_version("1.0.0"))
         write(lab, AUTOMATION, lambda text: text.replace('">=1.0.0"', '"^9"'))
         write(lab, WIRING, lambda text: "kind: Kustomization\n")
+        write(lab, "automation/staging/hello.yaml", lambda text: "kind: ImagePolicy\n")
         write(lab, "README.md", lambda text: text + "by the reader\n", "The reader's own")
     assert on_server(lab, HELLO) == APP
     assert on_server(lab, AUTOMATION) == BOT
     assert on_server(lab, WIRING) == "", "what was not there is not there"
+    assert on_server(lab, "automation/staging/hello.yaml") == ""
+    assert "unwired" in cluster, "its wiring goes before its folders"
     assert on_server(lab, "README.md") == "read me\nby the reader\n", "nobody else's work is undone"
-    assert subjects(lab)[:2] == ["Go on with hello: a test", "Bring back hello: a test"]
+    assert subjects(lab)[:2] == [
+        "Bring back the rest of hello: a test",
+        "Bring back hello: a test",
+    ]
     assert "policy, bot resting" in cluster, "the bot is set free last"
     assert any("given back" in text for text in said)
 
