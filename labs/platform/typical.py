@@ -35,7 +35,7 @@ PIPELINE = ci.Pipeline(
     closed=False,
     path=TOOLS,
 )
-TEMPLATE = PROJECT / "typical-repo-template"
+TEMPLATE = PROJECT / "ci" / "typical"
 ROLE = f"{NAMESPACE}-{ACCOUNT}"
 
 
