@@ -30,7 +30,7 @@ status: ## each part: how it is, where it answers
 lab: ## JupyterLab alone, and its address
 	$(RUN) lab jupyter
 
-demo: ## the whole story, told and timed; a running lab stays as it was (STEP=1: key by key)
+demo: ## the whole story, told and timed; the lab stays as it was (STEP=1: key by key)
 	$(RUN) lab demo $(if $(STEP),--step)
 
 logs: ## the last lines of a part's log (PART=git; none lists the parts)
