@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from labs.errors import LabError
 from labs.exercises import automate_checks as checks
-from labs.exercises.automate_checks import BAD, GOOD, RANGE
-from labs.exercises.releases import fetched, moves
+from labs.exercises.automate_checks import RANGE
+from labs.exercises.releases import BAD, GOOD, POLICY, fetched, moves
 from labs.instance import Instance
 from labs.platform import app, flux, kubernetes
 from labs.step import Frame, Step
@@ -32,9 +32,7 @@ def automation_view(instance: Instance) -> Frame:
 
 def _chosen(instance: Instance) -> str:
     try:
-        policy = kubernetes.api(instance).get(
-            flux.IMAGE_API, "ImagePolicy", checks.POLICY, flux.NAMESPACE
-        )
+        policy = kubernetes.api(instance).get(flux.IMAGE_API, "ImagePolicy", POLICY, flux.NAMESPACE)
     except LabError as away:
         return away.found
     if policy is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labs.exercises.evidence import HELLO, live, way
-from labs.exercises.releases import Move, fetched, moves
+from labs.exercises.releases import APP, BAD, GOOD, POLICY, Move, fetched, moves
 from labs.gitops import ci, image_automation, images, wager
 from labs.gitops.commits import Commit
 from labs.gitops.config_repo import UPSTREAM, ConfigRepo
@@ -17,9 +17,6 @@ from labs.step import Attempt, CheckFailed, NotDone
 from labs.understudy import semver
 from labs.wait import NotYet
 
-APP = "hello"
-GOOD, BAD = "1.2.0", "1.3.0"
-POLICY = f"{APP}-production"
 RANGE = "~1.1"
 """The range that the last step asks about."""
 BROKEN = 500

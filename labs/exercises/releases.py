@@ -17,6 +17,9 @@ from labs.understudy.semver import BadRange, Range, parse
 AUTOMATION = "automation/production/hello.yaml"
 """The file of the bot that writes new versions of the app."""
 APP = "hello"
+GOOD, BAD = "1.2.0", "1.3.0"
+"""What the bot deploys in lab 06: a version with a new feature, and one with a bug."""
+POLICY = "hello-production"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from labs.exercises import rollback_checks as checks
 from labs.exercises import rollback_lock as lock
 from labs.exercises.evidence import HELLO
-from labs.exercises.releases import APP, AUTOMATION
-from labs.exercises.rollback_checks import BAD, GOOD, POLICY
+from labs.exercises.releases import APP, AUTOMATION, BAD, GOOD, POLICY
 from labs.step import Step
 
 RUNS = "'{.spec.template.spec.containers[0].image}'"

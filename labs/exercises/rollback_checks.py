@@ -6,6 +6,9 @@ from labs.exercises.evidence import HELLO, MOST, live
 from labs.exercises.releases import (
     APP,
     AUTOMATION,
+    BAD,
+    GOOD,
+    POLICY,
     Move,
     State,
     fetched,
@@ -22,11 +25,6 @@ from labs.instance import Instance
 from labs.platform import flux, kubernetes
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
-
-BAD = "1.3.0"
-GOOD = "1.2.0"
-POLICY = "hello-production"
-IMAGE_API = "image.toolkit.fluxcd.io/v1"
 
 
 def who(attempt: Attempt) -> str:
@@ -200,7 +198,7 @@ def _holds(attempt: Attempt, repo: ConfigRepo, rollback: Move) -> str:
 
 def _scanned(instance: Instance, since: float) -> None:
     """Raise NotYet until the registry was looked into after a time, in Unix seconds."""
-    found = kubernetes.api(instance).get(IMAGE_API, "ImageRepository", APP, flux.NAMESPACE)
+    found = kubernetes.api(instance).get(flux.IMAGE_API, "ImageRepository", APP, flux.NAMESPACE)
     at = ((found or {}).get("status", {}).get("lastScanResult") or {}).get("scanTime")
     if at is None or flux.moment(at) <= since:
         raise NotYet(f"the registry was last looked into at {at or 'no time'}")
@@ -208,7 +206,7 @@ def _scanned(instance: Instance, since: float) -> None:
 
 def _tempted(instance: Instance, runs: str) -> str:
     """Return what the policy would choose, beside what runs."""
-    policy = kubernetes.api(instance).get(IMAGE_API, "ImagePolicy", POLICY, flux.NAMESPACE)
+    policy = kubernetes.api(instance).get(flux.IMAGE_API, "ImagePolicy", POLICY, flux.NAMESPACE)
     choice = (policy or {}).get("status", {}).get("latestRef", {}).get("tag", "nothing")
     return f"the policy still chooses {choice}, and {runs} stays"
 

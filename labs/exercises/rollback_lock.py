@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from labs.exercises.evidence import HELLO, MOST, changing, live, value
-from labs.exercises.releases import APP, fetched, moves, parent, short, state
-from labs.exercises.rollback_checks import IMAGE_API, POLICY
+from labs.exercises.releases import APP, POLICY, fetched, moves, parent, short, state
 from labs.gitops.commits import Commit, Message
 from labs.gitops.config_repo import UPSTREAM, ConfigRepo
 from labs.gitops.draft import Draft
@@ -169,7 +168,9 @@ def _bot(attempt: Attempt) -> str:
 
 def _turned_away(instance: Instance) -> str:
     """Return why the bot cannot write. Raises NotYet until it has tried."""
-    found = kubernetes.api(instance).get(IMAGE_API, "ImageUpdateAutomation", POLICY, flux.NAMESPACE)
+    found = kubernetes.api(instance).get(
+        flux.IMAGE_API, "ImageUpdateAutomation", POLICY, flux.NAMESPACE
+    )
     said = flux.unwell(found) if found else ""
     if "lock" not in said:
         raise NotYet("the bot has not tried yet; it looks every 30 s")
