@@ -153,9 +153,14 @@ class Scene:
         return str(app.answer(self.instance)["version"])
 
     def settle(self) -> None:
-        """Wait until the app's pods are as the Deployment wants them."""
-        cluster = kubernetes.api(self.instance)
-        self.wait(lambda: rollout.finished(cluster, ENVIRONMENT, APP), "the rollout's end")
+        """Wait until the app's pods are as the Deployment wants them, and no other answers."""
+        labels = {"app.kubernetes.io/name": APP}
+
+        def settled() -> None:
+            rollout.finished(kubernetes.api(self.instance), ENVIRONMENT, APP)
+            rollout.answered_by_new_pods(self.instance, ENVIRONMENT, labels)
+
+        self.wait(settled, "the rollout's end")
 
 
 def refusal(attempt: Callable[[], object]) -> str:

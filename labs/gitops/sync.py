@@ -17,7 +17,7 @@ from labs.gitops.commits import Commit
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.stages import STAGES, Reached, Sync
 from labs.instance import Instance
-from labs.platform import app, flux, kubernetes, rollout
+from labs.platform import flux, kubernetes, rollout
 from labs.platform.flux import Poll
 from labs.platform.kind import APP_NODE_PORT
 from labs.platform.kubernetes import Cluster, Object
@@ -26,9 +26,6 @@ from labs.wait import NotYet, wait_for
 LOOK_SECONDS = 0.2
 CLOSE_SECONDS = 2.5
 """Looks further apart than this do not tell when a stage was reached; the objects do."""
-ANSWERS = 20
-"""So many in a row come from new pods when a new version is live; each may be another pod's, and
-five missed a pod that was still ending."""
 
 
 class Stuck(LabError):
@@ -202,10 +199,8 @@ class _View:
         ports = service["spec"].get("ports", [])
         if not any(port.get("nodePort") == APP_NODE_PORT for port in ports):
             return
-        ending = rollout.ending(self._cluster, namespace, service["spec"].get("selector", {}))
-        for _ in range(ANSWERS if ending else 1):
-            if app.answer(self._instance).get("pod") in ending:
-                raise NotYet(f"{namespace}/{name}: a pod that is ending still answers")
+        selector = service["spec"].get("selector", {})
+        rollout.answered_by_new_pods(self._instance, namespace, selector)
 
     def _refuse_stopped(self, found: Object, kind: str) -> None:
         if flux.suspended(found):

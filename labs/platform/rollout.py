@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labs.platform import kubernetes
+from labs.instance import Instance
+from labs.platform import app, kubernetes
 from labs.platform.flux import moment
 from labs.platform.kubernetes import Cluster, Object
 from labs.wait import NotYet
+
+ANSWERS = 20
+"""So many in a row come from new pods when a new version is live; each may be another pod's, and
+five missed a pod that was still ending."""
 
 
 def finished(cluster: Cluster, namespace: str, name: str) -> float:
@@ -46,6 +51,14 @@ def ending(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> set[s
     """Return the names of a Service's pods that were told to end."""
     pods = cluster.list("v1", "Pod", namespace, _selector(labels))
     return {pod["metadata"]["name"] for pod in pods if kubernetes.pod_state(pod) == "Terminating"}
+
+
+def answered_by_new_pods(instance: Instance, namespace: str, labels: Mapping[str, str]) -> None:
+    """Ask the app's page. Raises NotYet while a pod that is ending answers, or nobody."""
+    gone = ending(kubernetes.api(instance), namespace, labels)
+    for _ in range(ANSWERS if gone else 1):
+        if app.answer(instance).get("pod") in gone:
+            raise NotYet(f"{namespace}: a pod that is ending still answers")
 
 
 def _selector(labels: Mapping[str, str]) -> str:
