@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from labs.gitops import image_automation
 from labs.gitops.commits import Commit, Message
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.draft import Draft
+from labs.gitops.image_automation import CONTROLLERS, MARKED, OBJECTS
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, registry
 from labs.platform.kubernetes import Object
@@ -79,7 +82,7 @@ def chosen(instance: Instance, version: str) -> Object:
 
 def committed(repo: ConfigRepo, version: str) -> Commit:
     newest = repo.fetch()
-    text = repo.read(image_automation.MARKED, newest.sha)
+    text = repo.read(MARKED, newest.sha)
     if f"hello:{version} #" not in text:
         raise NotYet(f"{newest}")
     return newest
@@ -99,13 +102,40 @@ def newer_versions(instance: Instance) -> tuple[str, str]:
     return f"{major}.0.0", f"{major}.1.0"
 
 
-def take_away(instance: Instance, before: str) -> None:
-    """Take image automation out of the config repo: what it had at a commit is what it has."""
+def take_out(instance: Instance) -> None:
+    """Take image automation out of the config repo, if a lab was done that brought it."""
+
+    def remove(draft: Draft) -> None:
+        for path in filter(_is_automation, draft.files()):
+            draft.delete(path)
+        draft.write(MARKED, re.sub(r" +# \{\"\$imagepolicy.*", "", draft.read(MARKED)))
+
+    if attendees(instance).propose(remove):
+        write(instance, "Take image automation out", remove)
+        until(partial(gone, instance), "no controller of image automation")
+
+
+def gone(instance: Instance) -> None:
+    for name in image_automation.COMPONENTS:
+        if kubernetes.api(instance).get("apps/v1", "Deployment", name, flux.NAMESPACE):
+            raise NotYet(f"{name} is still there")
+
+
+def bring_back(instance: Instance, before: str) -> None:
+    """Have image automation in the config repo as it was at a commit, or not at all."""
     repo = attendees(instance)
+    wanted = set(repo.files(before))
 
     def restore(draft: Draft) -> None:
-        for path in set(draft.files()) - set(repo.files(before)):
+        for path in set(draft.files()) - wanted:
             draft.delete(path)
-        draft.write(image_automation.MARKED, repo.read(image_automation.MARKED, before))
+        for path in (MARKED, *filter(_is_automation, wanted)):
+            draft.write(path, repo.read(path, before))
 
-    write(instance, "Take image automation away again", restore)
+    if repo.propose(restore):
+        write(instance, "Have image automation as it was", restore)
+
+
+def _is_automation(path: str) -> bool:
+    wiring = path.startswith("clusters/") and path.endswith("/automation.yaml")
+    return wiring or path.startswith((f"{OBJECTS}/", f"{CONTROLLERS}/"))

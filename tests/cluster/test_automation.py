@@ -26,6 +26,7 @@ from labs.wait import NotYet
 from tests.cluster.automation import (
     AUTOMATION,
     RULES,
+    bring_back,
     chosen,
     committed,
     condition,
@@ -33,7 +34,7 @@ from tests.cluster.automation import (
     live,
     newer_versions,
     push_image,
-    take_away,
+    take_out,
     until,
     write,
 )
@@ -54,14 +55,15 @@ def lab(instance: Instance) -> Iterator[Instance]:
     push_image(instance, newer_versions(instance)[0])  # so that there is something to choose
     repo = attendees(instance)
     before = repo.fetch().sha
-    run("git", "pull", "--quiet", "--rebase", cwd=repo.path)
     untie(instance)
+    take_out(instance)
+    run("git", "pull", "--quiet", "--rebase", cwd=repo.path)
     try:
         bring_in(repo)
         yield instance
     finally:
-        untie(instance)
-        take_away(instance, before)
+        untie(instance)  # who needs a bot that can write ties it again
+        bring_back(instance, before)
 
 
 def bring_in(repo: ConfigRepo) -> None:

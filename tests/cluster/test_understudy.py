@@ -45,6 +45,7 @@ from tests.cluster.automation import (
     AUTOMATION,
     IMAGE,
     RULES,
+    bring_back,
     chosen,
     committed,
     condition,
@@ -53,7 +54,6 @@ from tests.cluster.automation import (
     live,
     newer_versions,
     push_image,
-    take_away,
     until,
     write,
 )
@@ -75,7 +75,7 @@ def lab(instance: Instance) -> Iterator[Instance]:
     for name in image_automation.COMPONENTS:
         until(partial(deployed, instance, name), f"{name} to run")
     yield instance
-    take_away(instance, before)
+    bring_back(instance, before)
 
 
 @pytest.fixture(scope="module")
