@@ -8,6 +8,8 @@ loan does, or `lab demo`.
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -62,7 +64,8 @@ def lent(instance: Instance, why: str, say: Callable[[str], None]) -> Iterator[L
             try:
                 yield loan
             finally:
-                give_back(instance, say)
+                with _undisturbed():
+                    give_back(instance, say)
     except Timeout as held:
         raise LabError(
             f"{APP} is borrowed by another `lab bench`, `lab demo` or `lab.bet` at this moment",
@@ -103,6 +106,21 @@ def give_back(instance: Instance, say: Callable[[str], None]) -> bool:
     sync.follow(instance, last.sha, timeout=PATIENCE)
     journal.unlink()
     return True
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have an impatient second Ctrl-C pass by, also for the commands that are run meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are none of its business
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def pinned(draft: Draft, pin: bool = True) -> None:

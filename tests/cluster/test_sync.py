@@ -129,10 +129,13 @@ def test_the_cure_of_an_image_that_is_not_there_does_not_wait_for_it(
         if "applied" in seen.reached:
             raise StopIteration
 
-    wrong = write(repo, lambda draft: draft.replace(FILE, "hello:0.9.0", "hello:0.9.1"))
+    found = re.search(r"hello:[\w.-]+", repo.read(FILE, repo.fetch().sha))
+    assert found is not None
+    image, missing = found[0], "hello:0.0.1"
+    wrong = write(repo, lambda draft: draft.replace(FILE, image, missing))
     with pytest.raises(StopIteration):
         sync.follow(instance, wrong.sha, timeout=60, on_look=applied)
-    cure = write(repo, lambda draft: draft.replace(FILE, "hello:0.9.1", "hello:0.9.0"))
+    cure = write(repo, lambda draft: draft.replace(FILE, missing, image))
     seen = sync.follow(instance, cure.sha, timeout=120)
     assert seen.seconds("applied", "fetched") < 15.0, "the health checks' timeout is 30 s"
 
