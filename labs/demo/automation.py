@@ -6,11 +6,9 @@ from labs.demo.scene import Scene
 from labs.gitops import image_automation, instances
 from labs.gitops.commits import Message
 from labs.gitops.draft import Draft
-from labs.gitops.image_automation import connection
+from labs.gitops.image_automation import connection, status
 from labs.gitops.loan import AUTOMATION, pinned
 from labs.gitops.own_clone import own_clone
-from labs.platform import flux, kubernetes
-from labs.wait import NotYet
 
 
 def install_resting(scene: Scene) -> None:
@@ -28,12 +26,4 @@ def install_resting(scene: Scene) -> None:
             scene.say("Meanwhile image automation comes into the config repo; it rests for now.")
     connection.connect(instance)
     scene.live(scene.repo.fetch())
-    scene.wait(lambda: _running(scene), "image automation's programs to run")
-
-
-def _running(scene: Scene) -> None:
-    cluster = kubernetes.api(scene.instance)
-    for name in image_automation.COMPONENTS:
-        found = cluster.get("apps/v1", "Deployment", name, flux.NAMESPACE) or {}
-        if not found.get("status", {}).get("readyReplicas"):
-            raise NotYet(f"{name} is starting")
+    scene.wait(lambda: status.all_running(instance), "image automation's programs to run")

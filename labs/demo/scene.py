@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -137,11 +136,8 @@ class Scene:
 
     def ask_the_bot(self) -> None:
         """Have the bot look now, as `flux reconcile image update` does."""
-        kubernetes.api(self.instance).patch(
-            *(flux.IMAGE_API, "ImageUpdateAutomation", POLICY),
-            {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(time.time())}}},
-            flux.NAMESPACE,
-        )
+        cluster = kubernetes.api(self.instance)
+        flux.reconcile(cluster, flux.IMAGE_API, "ImageUpdateAutomation", POLICY)
 
     def page(self) -> str:
         """Return what a visitor's browser gets, in words."""

@@ -42,16 +42,8 @@ def files(attempt: Attempt) -> str:
             todo="`lab automation files` writes them into your clone; look, commit, push",
         )
     seen = live(attempt, brought)
-    cluster = kubernetes.api(attempt.instance)
-
-    def running() -> None:
-        for name in image_automation.COMPONENTS:
-            found = cluster.get("apps/v1", "Deployment", name, flux.NAMESPACE) or {}
-            if not found.get("status", {}).get("readyReplicas"):
-                raise NotYet(f"{name} is not there yet" if not found else f"{name} is starting")
-
     attempt.wait(
-        running,
+        lambda: status.all_running(attempt.instance),
         what="three new controllers running",
         todo="`flux get kustomizations` and `kubectl get pods -n flux-system` show what is missing",
     )

@@ -22,7 +22,13 @@ from labs.gitops import manifests, sync
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.draft import Draft
-from labs.gitops.image_automation import CONTROLLERS, MARKED, OBJECTS, connection
+from labs.gitops.image_automation import (
+    MARKED,
+    OBJECTS,
+    connection,
+    is_part,
+    is_wiring,
+)
 from labs.gitops.own_clone import own_clone
 from labs.gitops.untold import disconnect
 from labs.instance import Instance, write_json
@@ -176,24 +182,19 @@ def _restore(
     for path in sorted(filter(_may_change, before | set(draft.files()))):
         if path in before:
             draft.write(path, repo.text(path, loan.base))
-        elif _is_wiring(path) or not wiring_alone:
+        elif is_wiring(path) or not wiring_alone:
             draft.delete(path)
     if pin:
         pinned(draft)
 
 
 def _may_change(path: str) -> bool:
-    folders = (f"{OBJECTS}/", f"{CONTROLLERS}/")
-    return path == MARKED or _is_wiring(path) or path.startswith(folders)
-
-
-def _is_wiring(path: str) -> bool:
-    return path.startswith("clusters/") and path.endswith("/automation.yaml")
+    return path == MARKED or is_part(path)
 
 
 def _wait_until_unwired(instance: Instance, repo: ConfigRepo, loan: Loan) -> None:
     """Wait until Flux applies nothing of what was not there before the loan."""
-    if any(_is_wiring(path) for path in repo.files(loan.base)):
+    if any(is_wiring(path) for path in repo.files(loan.base)):
         return
 
     def gone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +41,12 @@ class Poll:
     def remaining(self, now: float) -> float:
         """Return the seconds to the next poll; Flux itself varies them by up to 5 %."""
         return max(0.0, self.last + self.interval - now)
+
+
+def reconcile(cluster: Cluster, api: str, kind: str, name: str) -> None:
+    """Have Flux look at one of its objects now, as `flux reconcile` does."""
+    asked = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(time.time())}}}
+    cluster.patch(api, kind, name, asked, NAMESPACE)
 
 
 def agents(cluster: Cluster) -> dict[str, str]:

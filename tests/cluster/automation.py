@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from labs.gitops import image_automation
 from labs.gitops.commits import Commit, Message
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.draft import Draft
-from labs.gitops.image_automation import CONTROLLERS, MARKED, OBJECTS
+from labs.gitops.image_automation import MARKED
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, registry
 from labs.platform.kubernetes import Object
@@ -25,19 +24,12 @@ IMAGE = "image.toolkit.fluxcd.io/v1"
 AUTOMATION = "hello-production"
 RULES = "automation/production/hello.yaml"
 SECONDS = 120.0
-ASKED = "reconcile.fluxcd.io/requestedAt"
 
 
 def write(instance: Instance, subject: str, change: Callable[[Draft], None]) -> Commit:
     """Push a commit of the attendee, and have Flux look at once."""
     commit = attendees(instance).write(Message(subject), change).commit
-    kubernetes.api(instance).patch(
-        flux.SOURCE_API,
-        "GitRepository",
-        flux.SOURCE,
-        {"metadata": {"annotations": {ASKED: str(time.time())}}},
-        flux.NAMESPACE,
-    )
+    flux.reconcile(kubernetes.api(instance), flux.SOURCE_API, "GitRepository", flux.SOURCE)
     return commit
 
 
@@ -106,7 +98,7 @@ def take_out(instance: Instance) -> None:
     """Take image automation out of the config repo, if a lab was done that brought it."""
 
     def remove(draft: Draft) -> None:
-        for path in filter(_is_automation, draft.files()):
+        for path in filter(image_automation.is_part, draft.files()):
             draft.delete(path)
         draft.write(MARKED, re.sub(r" +# \{\"\$imagepolicy.*", "", draft.read(MARKED)))
 
@@ -129,13 +121,8 @@ def bring_back(instance: Instance, before: str) -> None:
     def restore(draft: Draft) -> None:
         for path in set(draft.files()) - wanted:
             draft.delete(path)
-        for path in (MARKED, *filter(_is_automation, wanted)):
+        for path in (MARKED, *filter(image_automation.is_part, wanted)):
             draft.write(path, repo.read(path, before))
 
     if repo.propose(restore):
         write(instance, "Have image automation as it was", restore)
-
-
-def _is_automation(path: str) -> bool:
-    wiring = path.startswith("clusters/") and path.endswith("/automation.yaml")
-    return wiring or path.startswith((f"{OBJECTS}/", f"{CONTROLLERS}/"))

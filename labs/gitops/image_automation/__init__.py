@@ -52,6 +52,16 @@ def install(draft: Draft, cluster_folder: str) -> None:
     draft.write(MARKED, marked(draft.read(MARKED)))
 
 
+def is_wiring(path: str) -> bool:
+    """Return whether a file of the config repo tells Flux to apply image automation."""
+    return path.startswith("clusters/") and path.endswith("/automation.yaml")
+
+
+def is_part(path: str) -> bool:
+    """Return whether a file of the config repo is there for image automation alone."""
+    return is_wiring(path) or path.startswith((f"{OBJECTS}/", f"{CONTROLLERS}/"))
+
+
 def controllers() -> dict[str, str]:
     """Return the files of the controllers' folder, by their path in the repo."""
     policy = (HERE / "controllers" / "receiver-policy.yaml").read_text()

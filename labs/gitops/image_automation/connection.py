@@ -78,11 +78,10 @@ def _tie(instance: Instance) -> None:
 
 def _wake(cluster: Cluster) -> None:
     """Have those that failed for want of a Secret try again now, not when their patience ends."""
-    asked = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(time.time())}}}
     for api, kind, name in WAITING:
         found = cluster.get(api, kind, name, flux.NAMESPACE)
         if found is not None and kubernetes.condition(found, "Ready")[0] != "True":
-            cluster.patch(api, kind, name, asked, flux.NAMESPACE)
+            flux.reconcile(cluster, api, kind, name)
 
 
 def record(instance: Instance) -> Path:

@@ -12,6 +12,7 @@ from labs.instance import Instance
 from labs.platform import flux, git_server, kubernetes
 from labs.platform.kubernetes import Cluster, Object
 from labs.platform.status import Part
+from labs.wait import NotYet
 
 
 def parts(instance: Instance) -> list[Part]:
@@ -40,6 +41,14 @@ def _files(instance: Instance) -> Part:
         many = f"{len(missing)} of {len(wanted)} files are not in Git, such as {missing[0]}"
         return Part("config repo", False, f"{many}: `lab automation files`, commit, push")
     return Part("config repo", True, f"{len(wanted)} files in Git")
+
+
+def all_running(instance: Instance) -> None:
+    """Raise NotYet with the first controller that does not run."""
+    cluster = kubernetes.api(instance)
+    for part in (_controller(cluster, name) for name in image_automation.COMPONENTS):
+        if not part.well:
+            raise NotYet(f"{part.name} is {part.state}")
 
 
 def _controller(cluster: Cluster, name: str) -> Part:
