@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +31,9 @@ LONG_POLL = 25.0
 
 SILENCE = 20.0
 """Seconds without a word of the runner after which its run counts as interrupted."""
+
+LOOK = 10.0
+"""Seconds between two looks at the branch, for pushes that CI was not told of."""
 
 LARGEST = 4 * 1024 * 1024
 
@@ -183,18 +187,19 @@ class Handler(BaseHTTPRequestHandler):
 
 def keep_watch(service: Service, stop: threading.Event) -> None:
     """Find pushes that CI was not told of, and runs whose runner has fallen silent."""
-    look = True
+    due = 0.0
     while not stop.wait(1):
         service.runs.expire(SILENCE)
-        if look and secrets_file.read():
-            try:
-                run = service.intake.catch_up()
-            except Unknown as trouble:
-                print(f"Git does not answer yet: {trouble}", file=sys.stderr)
-                continue
-            look = False
+        if time.monotonic() < due or not secrets_file.read():
+            continue
+        try:
+            run = service.intake.catch_up()
+        except Unknown as trouble:
+            print(f"Git does not answer: {trouble}", file=sys.stderr)
+        else:
             if run is not None:
                 print(f"run {run.number}: {run.commit[:8]} was {run.reason}", file=sys.stderr)
+        due = time.monotonic() + LOOK
 
 
 def main() -> None:

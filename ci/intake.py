@@ -30,6 +30,8 @@ class Intake:
         """What a pusher is told to see a log with."""
         self._file = file
         self._lock = threading.Lock()
+        self._unheard = ""
+        """A new tip of the branch whose push was not told when Git was looked at last."""
 
     @property
     def ref(self) -> str:
@@ -52,10 +54,10 @@ class Intake:
                 continue
             with self._lock:
                 seen = self.seen()
-                if new == seen:
+                if new == seen and any(run.commit == new for run in self.runs.all()):
                     said.append("CI has found this push already")
                     continue
-                if seen is not None and old not in (NONE, seen):
+                if seen is not None and old not in (NONE, seen) and new != seen:
                     said.append(self._queued(self._missed(seen, old, event["pusher"])))
                 run = self.runs.add(
                     self.repo, ref, new, update.get("subject", ""), event["pusher"], "push"
@@ -65,16 +67,22 @@ class Intake:
         return said
 
     def catch_up(self) -> Run | None:
-        """Queue a run for what was pushed while CI was away. Raises Unknown: Git does not answer.
+        """Queue a run for a push that CI was not told of. Raises Unknown: Git does not answer.
 
-        The first look of all only notes where the branch is: what is there came with the lab.
+        The first look of all only notes where the branch is: what is there came with the lab. A
+        new tip gets its run at the second look that finds it: its push may be being told just now.
         """
+        head = self.source.head(self.branch)
         with self._lock:
-            head, seen = self.source.head(self.branch), self.seen()
+            seen = self.seen()
+            before, self._unheard = self._unheard, ""
             if not head or head == seen:
                 return None
             if seen is None:
                 self._see(head)
+                return None
+            if head != before:
+                self._unheard = head
                 return None
             run = self._missed(seen, head, "somebody")
             self._see(head)
@@ -91,7 +99,7 @@ class Intake:
             count = self.source.between(seen, head)
         except Unknown as trouble:
             commit, subject, count = head, str(trouble), 1
-        reason = "pushed while CI was away"
+        reason = "pushed, and CI was not told"
         if count > 1:
             reason += f" (the newest of {count} commits; those before it get no run of their own)"
         return self.runs.add(self.repo, self.ref, commit, subject, pusher, reason)

@@ -27,6 +27,8 @@ class Image:
     created: datetime | None
     revision: str
     """The commit of the app repo that it was built from, or ''."""
+    version: str
+    """What its label says it is, or ''; another than the tag where somebody gave it a new name."""
 
 
 def repositories(instance: Instance) -> list[str]:
@@ -36,12 +38,17 @@ def repositories(instance: Instance) -> list[str]:
 
 def images(instance: Instance, repository: str) -> list[Image]:
     """Return an image's tags, the newest version first; what is no version comes last."""
-    found = []
-    for tag in newest_first(registry.tags(instance, repository)):
-        about = registry.about(instance, repository, tag)
-        if about is not None:  # it may go away between the two questions
-            found.append(_image(repository, tag, *about))
-    return found
+    found = (
+        image(instance, repository, tag)
+        for tag in newest_first(registry.tags(instance, repository))
+    )
+    return [one for one in found if one is not None]
+
+
+def image(instance: Instance, repository: str, tag: str) -> Image | None:
+    """Return what is known of a tag; None without it: it may go away between two questions."""
+    about = registry.about(instance, repository, tag)
+    return None if about is None else _image(repository, tag, *about)
 
 
 def versions(instance: Instance, image: str) -> list[str]:
@@ -85,4 +92,7 @@ def _image(repository: str, tag: str, digest: str, config: dict[str, Any]) -> Im
         created = datetime.fromisoformat(str(told).replace("Z", "+00:00")) if told else None
     except ValueError:
         created = None
-    return Image(repository, tag, digest, created, str(labels.get(f"{LABEL}.revision") or ""))
+    revision, version = (
+        str(labels.get(f"{LABEL}.{word}") or "") for word in ("revision", "version")
+    )
+    return Image(repository, tag, digest, created, revision, version)

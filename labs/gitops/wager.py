@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from labs import show
@@ -87,22 +88,28 @@ def measure(instance: Instance, runs: int, say: Callable[[str], None], found: Be
 def pair(instance: Instance) -> tuple[str, str]:
     """Return the two newest good versions in the registry, the older one first.
 
-    Raises LabError where there are not two.
+    An image under another version's number is none: it answers with its own. Raises LabError where
+    there are not two.
     """
-    tags = images.newest_first(registry.tags(instance, "hello"))
-    known = [
+    good = (
         tag
-        for tag in tags
+        for tag in images.newest_first(registry.tags(instance, "hello"))
         if tag not in BROKEN and (version := semver.parse_tag(tag)) and not version.pre
-    ]
+    )
+    known = list(islice((tag for tag in good if _is_itself(instance, tag)), 2))
     if len(known) < 2:
         raise LabError(
             f"images of {', '.join(known) or 'no version'} in the registry",
             expected="two versions to change between",
             todo="`lab app commit 1.0.0 --wait` has CI build one",
         )
-    newest, before, *_ = known
+    newest, before = known
     return before, newest
+
+
+def _is_itself(instance: Instance, tag: str) -> bool:
+    found = images.image(instance, "hello", tag)
+    return found is not None and found.version in ("", tag)
 
 
 def _show(found: Bet) -> None:

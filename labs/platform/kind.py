@@ -19,6 +19,9 @@ from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 
 APP_NODE_PORT = 30080
+STATIC = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+"""The pods that the node's kubelet runs by itself; the API server shows each a while later."""
+
 READY_SECONDS = 120.0
 
 
@@ -163,9 +166,14 @@ def _wait_until_ready(instance: Instance, say: Callable[[str], None]) -> None:
             nodes = cluster.list("v1", "Node")
             if not nodes or kubernetes.condition(nodes[0], "Ready")[0] != "True":
                 raise NotYet("the node is not Ready")
+            pods = cluster.pods_ready("kube-system")
+            named = {pod["metadata"]["name"] for pod in pods}
+            missing = [one for one in STATIC if f"{one}-{node(instance)}" not in named]
+            if missing:
+                raise NotYet(f"not shown yet: {', '.join(missing)}")
             old = [
                 pod["metadata"]["name"]
-                for pod in cluster.pods_ready("kube-system")
+                for pod in pods
                 for container in pod["status"].get("containerStatuses", [])
                 if flux.moment(container["state"]["running"]["startedAt"]) < started
             ]

@@ -200,6 +200,14 @@ def condition(found: Object | None, type_: str) -> tuple[str, str]:
     return "Unknown", ""
 
 
+def since(found: Object | None, type_: str) -> str:
+    """Return the time at which a condition became `True`; empty if it is not."""
+    for entry in (found or {}).get("status", {}).get("conditions", []):
+        if (entry["type"], entry["status"]) == (type_, "True"):
+            return str(entry["lastTransitionTime"])
+    return ""
+
+
 @cache
 def _connect(kubeconfig: Path, modified: float) -> Cluster:
     return Cluster(kubeconfig)

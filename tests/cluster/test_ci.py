@@ -257,7 +257,7 @@ def test_a_lost_container_is_made_again_and_no_run_is_lost(lab: Instance, app: C
         return run
 
     missed = wait_for(found, what="the push that CI was not told of", timeout=30)
-    assert missed.reason == "pushed while CI was away"
+    assert missed.reason == "pushed, and CI was not told"
     assert ci.wait(lab, missed.number).state == "success"
     assert [run.number for run in ci.runs(lab, 1000)][1:] == [run.number for run in before]
 

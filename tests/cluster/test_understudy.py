@@ -24,6 +24,8 @@ import pytest
 from labs.gitops import image_automation, instances
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import attendees
+from labs.gitops.image_automation import RECEIVER as RECEIVER_NAME
+from labs.gitops.image_automation.connection import NOTIFICATION_API
 from labs.instance import Instance
 from labs.platform import docker, flux, kind, kubernetes, registry
 from labs.platform.kubernetes import Object, Refused
@@ -74,8 +76,19 @@ def lab(instance: Instance) -> Iterator[Instance]:
         write(instance, "Automate", lambda draft: image_automation.install(draft, folder))
     for name in image_automation.COMPONENTS:
         until(partial(deployed, instance, name), f"{name} to run")
+    # It may have tried without its Secret, and be waiting to try again.
+    flux.reconcile(kubernetes.api(instance), NOTIFICATION_API, "Receiver", RECEIVER_NAME)
+    until(partial(receiver_ready, instance), "the receiver to be ready")
     yield instance
     bring_back(instance, before)
+
+
+def receiver_ready(lab: Instance) -> None:
+    status, said = kubernetes.condition(
+        get(lab, "Receiver", RECEIVER_NAME, NOTIFICATION_API), "Ready"
+    )
+    if status != "True":
+        raise NotYet(said)
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +231,7 @@ def test_a_signed_request_makes_flux_look_and_no_other_does(lab: Instance) -> No
     path, body = image_automation.webhook_path(lab), '{"ref": "refs/heads/main"}'
     token = image_automation.webhook_token(lab)
     right = "sha256=" + hmac.new(token.encode(), body.encode(), hashlib.sha256).hexdigest()
-    receiver = get(lab, "Receiver", "git-server", "notification.toolkit.fluxcd.io/v1")
+    receiver = get(lab, "Receiver", RECEIVER_NAME, NOTIFICATION_API)
     assert receiver["status"]["webhookPath"] == path
     before = asked(lab)
     for told, status in ((path, 400), ("/hook/" + "0" * 64, 404)):

@@ -136,6 +136,7 @@ def test_a_push_goes_in_while_ci_is_away_and_is_found_later(desk: Desk) -> None:
     desk.commit("second")
     last = desk.commit("third")
     assert "could not be told" in desk.git("push", "origin", "main")
+    assert desk.service.intake.catch_up() is None, "it may be told yet"
     run = desk.service.intake.catch_up()
     assert run is not None
     assert run.commit == last
@@ -151,7 +152,21 @@ def test_a_push_that_was_missed_comes_before_the_next_one(desk: Desk) -> None:
     heard = desk.commit("third")
     desk.git("push", "origin", "main")
     assert desk.commits() == [missed, heard]
-    assert "while CI was away" in desk.service.runs.all()[0].reason
+    assert "CI was not told" in desk.service.runs.all()[0].reason
+
+
+def test_a_push_that_the_first_look_of_all_found_gets_its_run(desk: Desk) -> None:
+    """It was in the branch, and its hook not yet heard, when CI looked where the branch is."""
+    (desk.home / "seen.json").unlink()
+    desk.listen("http://127.0.0.1:1/hook")
+    commit = desk.commit("second")
+    desk.git("push", "origin", "main")
+    assert desk.service.intake.catch_up() is None
+    update = {"ref": "refs/heads/main", "old": "1" * 40, "new": commit, "subject": "second"}
+    event = {"repo": "app", "pusher": "attendee", "updates": [update]}
+    assert "run 1 is queued" in str(desk.service.intake.pushed(event))
+    assert "found this push already" in str(desk.service.intake.pushed(event))
+    assert desk.commits() == [commit]
 
 
 def test_a_run_can_be_asked_for(desk: Desk) -> None:

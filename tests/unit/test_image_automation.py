@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -10,7 +11,9 @@ from labs.gitops import image_automation
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.draft import Draft
-from labs.instance import PROJECT
+from labs.gitops.image_automation import status
+from labs.instance import PROJECT, Instance
+from labs.platform import flux, git_server, kubernetes
 from tests.unit.gitrepos import new_clone, new_server
 
 TEMPLATE = PROJECT / "config-repo-template"
@@ -53,3 +56,27 @@ def test_controllers_are_brought_up_to_date_and_rules_stay_as_they_were_set(
     diff = clone.propose(install)
     assert "-image: old\n+image: new\n" in diff
     assert RULES not in diff
+
+
+def test_a_push_before_the_receiver_was_there_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot's first commit may come before there is somebody to tell."""
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2019-06-27T10:00:00Z"}
+    there = {**ready, "type": "Available", "lastTransitionTime": "2019-06-27T10:00:05Z"}
+    objects = {"Receiver": ready, "Deployment": there}
+
+    class Cluster:
+        def get(self, api: str, kind: str, name: str, namespace: str) -> dict[str, Any]:
+            return {"status": {"conditions": [objects[kind]]}}
+
+    def last(second: int) -> bool:
+        at = flux.moment(f"2019-06-27T10:00:{second:02}Z")
+        told = {"at": at, "trouble": "connection refused"}
+        monkeypatch.setattr(git_server, "last_told", lambda lab, name: told)
+        return status._last(Instance("x", tmp_path), cast("kubernetes.Cluster", Cluster())).well
+
+    assert last(3)
+    assert not last(7)
+    objects["Deployment"] = {**there, "status": "False"}
+    assert not last(3)

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -117,13 +117,31 @@ def test_the_two_newest_good_versions_are_raced(
     tags: list[str], pair: tuple[str, str], instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "tags", lambda lab, repo: tags)
+    monkeypatch.setattr(registry, "about", lambda lab, repo, tag: about(tag))
     assert wager.pair(instance) == pair
+
+
+def test_an_image_under_another_number_is_not_raced(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "tags", lambda lab, repo: ["1.0.0", "1.1.0", "4.0.0"])
+    named: dict[str, str] = {"4.0.0": "1.0.0"}
+    monkeypatch.setattr(
+        registry, "about", lambda lab, repo, tag: about(named.get(str(tag), str(tag)))
+    )
+    assert wager.pair(instance) == ("1.0.0", "1.1.0")
+
+
+def about(version: str) -> tuple[str, dict[str, Any]]:
+    """Return what the registry tells of an image that CI built."""
+    return "sha256:1", {"config": {"Labels": {"org.opencontainers.image.version": version}}}
 
 
 def test_one_version_is_nothing_to_race(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "tags", lambda lab, repo: ["0.9.0", "1.3.0"])
+    monkeypatch.setattr(registry, "about", lambda lab, repo, tag: about(tag))
     with pytest.raises(LabError, match=r"images of 0\.9\.0 in the registry"):
         wager.pair(instance)
 

@@ -27,7 +27,7 @@ def parts(instance: Instance) -> list[Part]:
         *_automations(cluster),
         _receiver(instance, cluster),
         _git_server(instance),
-        _last(instance),
+        _last(instance, cluster),
     ]
 
 
@@ -105,14 +105,27 @@ def _git_server(instance: Instance) -> Part:
     return Part("Git server", False, "tells nobody: `lab automation connect`")
 
 
-def _last(instance: Instance) -> Part:
+def _last(instance: Instance, cluster: Cluster) -> Part:
     told = git_server.last_told(instance, connection.LISTENER)
     if not told:
         return Part("last push", True, "none was told yet")
-    ago = f"{max(0.0, time.time() - float(told['at'])):.0f} s ago"
+    at = float(told["at"])
+    ago = f"{max(0.0, time.time() - at):.0f} s ago"
+    if told["trouble"] and at < _listening_since(cluster):
+        # The bot's own first commit may come before the receiver's pod is there to hear of it.
+        return Part("last push", True, f"{ago}, before the receiver was ready")
     if told["trouble"]:
         return Part("last push", False, f"{ago}, could not be told: {told['trouble']}")
     return Part("last push", True, f"{ago}, told")
+
+
+def _listening_since(cluster: Cluster) -> float:
+    """Return since when the receiver can be told, in Unix seconds; 0 if it cannot."""
+    name = image_automation.RECEIVER
+    receiver = cluster.get(connection.NOTIFICATION_API, "Receiver", name, flux.NAMESPACE)
+    pods = cluster.get("apps/v1", "Deployment", "notification-controller", flux.NAMESPACE)
+    stamps = (kubernetes.since(receiver, "Ready"), kubernetes.since(pods, "Available"))
+    return max(map(flux.moment, stamps)) + 1.0 if all(stamps) else 0.0  # stamps are whole seconds
 
 
 def _ready(name: str, found: Object) -> Part:
