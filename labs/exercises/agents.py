@@ -5,7 +5,8 @@ from __future__ import annotations
 from labs.errors import LabError
 from labs.exercises.evidence import changing, lay, live, pushed_change, way
 from labs.gitops import instances, sync
-from labs.gitops.config_repo import UPSTREAM, attendees
+from labs.gitops.clone import UPSTREAM
+from labs.gitops.config_repo import attendees
 from labs.gitops.instances import State
 from labs.instance import Instance
 from labs.platform import flux, kubernetes

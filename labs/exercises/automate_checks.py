@@ -5,8 +5,9 @@ from __future__ import annotations
 from labs.exercises.evidence import HELLO, live, way
 from labs.exercises.releases import APP, BAD, GOOD, POLICY, Move, fetched, moves
 from labs.gitops import ci, image_automation, images, wager
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.image_automation import connection, status
 from labs.gitops.loan import AUTOMATION
 from labs.gitops.race import WAYS

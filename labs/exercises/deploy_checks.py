@@ -6,8 +6,9 @@ from datetime import datetime
 
 from labs.exercises.evidence import HELLO, changing, live, value, way
 from labs.exercises.releases import Move, fetched, moves, refuse_kept_back, version
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.images import images
 from labs.platform import registry
 from labs.platform.credentials import mail

@@ -6,8 +6,9 @@ import re
 from itertools import pairwise
 
 from labs.gitops import sync
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo, attendees
+from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.stages import STAGES, Sync
 from labs.gitops.sync_text import clock
 from labs.step import Attempt, CheckFailed, NotDone

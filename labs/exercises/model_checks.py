@@ -6,7 +6,8 @@ import re
 
 from labs.exercises.evidence import HELLO, changing, live, pushed_change, value, way
 from labs.gitops import sync
-from labs.gitops.config_repo import UPSTREAM, attendees
+from labs.gitops.clone import UPSTREAM
+from labs.gitops.config_repo import attendees
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from labs.exercises.evidence import HELLO, value
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, attendees
+from labs.gitops.config_repo import attendees
 from labs.instance import Instance
 from labs.platform import app, flux, keys, kubernetes, rollout
 from labs.platform.kubernetes import Cluster, Object

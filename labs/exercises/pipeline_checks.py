@@ -10,7 +10,8 @@ from labs.gitops import ci
 from labs.gitops.app_versions import APP, app_repo, committed, trees, version_in
 from labs.gitops.app_versions.trees import VERSION_FILE
 from labs.gitops.ci import CiRun
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo, attendees
+from labs.gitops.clone import UPSTREAM
+from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.instance import Instance
 from labs.platform import registry
 from labs.platform.ci import GITOPS, Pipeline

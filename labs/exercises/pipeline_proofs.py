@@ -8,7 +8,8 @@ import binascii
 from labs.errors import LabError
 from labs.exercises.evidence import HELLO, value
 from labs.exercises.pipeline_checks import Printed, leaked, printed
-from labs.gitops.config_repo import UPSTREAM, attendees
+from labs.gitops.clone import UPSTREAM
+from labs.gitops.config_repo import attendees
 from labs.instance import Instance
 from labs.platform import app, docker, kind, kubernetes, typical
 from labs.platform.flux import moment

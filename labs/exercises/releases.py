@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from labs.exercises.evidence import HELLO, MOST, value
 from labs.gitops import manifests
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo, attendees
+from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.instance import Instance
 from labs.platform import app
 from labs.platform.credentials import mail

@@ -19,8 +19,9 @@ from labs.exercises.releases import (
     state,
     version,
 )
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
 from labs.step import Attempt, CheckFailed, NotDone

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from labs.exercises.evidence import HELLO, MOST, changing, live, value
 from labs.exercises.releases import APP, POLICY, fetched, moves, parent, short, state
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit, Message
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.draft import Draft
 from labs.gitops.git_words import PushRefused
 from labs.gitops.manifests import with_image, workload

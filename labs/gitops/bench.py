@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from labs.errors import LabError
 from labs.gitops import sync
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit, Message
-from labs.gitops.config_repo import UPSTREAM, attendees
+from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
 from labs.gitops.stages import STAGES
 from labs.instance import Instance

@@ -15,9 +15,10 @@ from labs.gitops import ci, workloads
 from labs.gitops.app_versions import trees
 from labs.gitops.app_versions.trees import VERSION_FILE, VERSIONS
 from labs.gitops.ci import CiRun
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.colleague import clone_of
 from labs.gitops.commits import Commit, Identity, Message
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo, attendees
+from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.draft import Draft
 from labs.gitops.workloads import Place, look
 from labs.instance import Instance
