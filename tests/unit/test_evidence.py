@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from labs.errors import LabError
 from labs.exercises.evidence import HELLO, changing, pushed_change, value
@@ -85,6 +86,8 @@ def test_an_instance_is_a_folder_of_the_config_repo(instance: Instance) -> None:
     assert command.startswith("flux install --components=source-controller,kustomize-controller ")
     assert command.endswith("/clusters/hackfest/flux-system/sync.yaml")
     assert instances.create(instance, "hackfest") is None, "nothing is left to write"
+    agents = YAML(typ="safe").load(repo.read("clusters/hackfest/flux-system/agents.yaml"))
+    assert agents["spec"]["minReadySeconds"] >= 10, "it replaces itself while it applies the apps"
 
 
 def test_an_instance_of_another_name_gets_all_that_the_first_has(instance: Instance) -> None:
