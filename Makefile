@@ -49,7 +49,7 @@ verify: ## check every file of the cache against its checksum
 
 ##@ Working on the project
 
-check: ## lint, types and unit tests, in seconds, without a cluster
+check: ## lint, types and unit tests, without a cluster
 	$(RUN) --dev python -m scripts.check
 
 test: ## everything, on a lab of its own (LAB_NAME=hackfest-test) beside yours

@@ -1,4 +1,4 @@
-"""`make check`: lint, types and unit tests, side by side, in seconds and without a cluster."""
+"""`make check`: lint, types and unit tests, side by side and without a cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labs.instance import PROJECT
 CHECKS: dict[str, list[str]] = {
     "types": ["mypy"],
     "Ansible": ["ansible-lint", "scripts/provision.yml"],
-    "unit tests": ["pytest", "--quiet", "tests/unit"],
+    "unit tests": ["pytest", "--quiet", "--numprocesses=auto", "tests/unit"],
     "lint": ["ruff", "check"],
     "format": ["ruff", "format", "--check"],
 }

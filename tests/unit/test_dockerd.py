@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +17,12 @@ from scripts.dockerd import EngineError, Places
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    found = Places(run=tmp_path / "run", log=tmp_path / "dockerd.log")
-    (found.run / "docker/containerd").mkdir(parents=True)
-    (found.run / "containerd").mkdir()
-    return found
+def places(tmp_path: Path) -> Iterator[Places]:
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has a hundred letters at most
+        found = Places(run=Path(short), log=tmp_path / "dockerd.log")
+        (found.run / "docker/containerd").mkdir(parents=True)
+        (found.run / "containerd").mkdir()
+        yield found
 
 
 @contextmanager
