@@ -196,6 +196,6 @@ def test_what_is_not_there_yet_says_how_long(
     with pytest.raises(api.NotReady, match=r"kubectl is not there yet: \d+ parts to go, about \d+"):
         api.tool("kubectl")
     assert {row.state for row in api.status()} == {"waiting"}
-    with pytest.raises(LabError, match="one of act, crane, flux, kind, kubectl"):
+    with pytest.raises(LabError, match="one of act, amtool, crane, flux, kind, kubectl, promtool"):
         api.tool("helm")
     ways.way.cache_clear()
