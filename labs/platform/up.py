@@ -116,7 +116,9 @@ def holds_port(instance: Instance, part: str) -> bool:
         return jupyter.running(instance)
     if not docker.engine_answers():
         return False
-    if part in ("app", "api"):  # a node keeps, for good, the ports that it was made with
+    if (
+        part == "api" or part in kind.NODE_PORTS
+    ):  # a node keeps, for good, the ports that it was made with
         return kind.exists(instance)
     container = instance.container({"registry": "registry-gate"}.get(part, part))
     return docker.state(container) == "running"
