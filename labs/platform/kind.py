@@ -84,6 +84,11 @@ def exists(instance: Instance) -> bool:
     return docker.state(node(instance)) != "absent"
 
 
+def publishes(instance: Instance, part: str) -> bool:
+    """Return whether the node publishes a part's port: one that an earlier day made may not."""
+    return NODE_PORTS[part] in docker.published(node(instance))
+
+
 def ensure(instance: Instance, say: Callable[[str], None]) -> None:
     """Make the cluster, start it again, or replace one that was never finished.
 
