@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from labs import cli_automation, cli_ci, cli_demo, cli_engine, cli_gitops, cli_labs, cli_pipeline
+from labs import (
+    cli_automation,
+    cli_ci,
+    cli_demo,
+    cli_engine,
+    cli_gitops,
+    cli_labs,
+    cli_monitoring,
+    cli_pipeline,
+)
 from labs.errors import LabError
 from labs.instance import Instance
 
@@ -18,7 +27,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-AREAS = (cli_labs, cli_gitops, cli_engine, cli_automation, cli_ci, cli_pipeline, cli_demo)
+AREAS = (
+    cli_labs,
+    cli_gitops,
+    cli_engine,
+    cli_automation,
+    cli_ci,
+    cli_pipeline,
+    cli_monitoring,
+    cli_demo,
+)
 for area in (module.app for module in AREAS):
     app.registered_commands += area.registered_commands
     app.registered_groups += area.registered_groups

@@ -26,6 +26,8 @@ PREFERRED_PORTS = {
     "typical-ci": 8500,
     "app": 8080,
     "api": 6443,
+    "prometheus": 9090,
+    "alertmanager": 9093,
 }
 """Published on loopback. A port in use moves up to the next free one, and that is said."""
 

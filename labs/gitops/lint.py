@@ -1,7 +1,8 @@
 """Judges a config repo before it is pushed: does each folder build, is each object what it says?
 
 It works on the clone's own folder, committed or not. The cluster's API server judges the objects,
-by a dry run that changes nothing. The Git server enforces none of it: lab 05 breaks things.
+by a dry run that changes nothing; Prometheus' and Alertmanager's own tools judge monitoring/. The
+Git server enforces none of it: lab 05 breaks things.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from labs.errors import LabError
-from labs.gitops import yaml_places
+from labs.gitops import monitoring, yaml_places
 from labs.gitops.manifests import POLICY
+from labs.gitops.monitoring import check
 from labs.gitops.rendering import render
 from labs.gitops.yaml_places import Unreadable
 from labs.instance import Instance
@@ -56,6 +58,8 @@ def lint(instance: Instance) -> list[Verdict]:
     for folder, objects in built.items():
         problems, notes = _judged(instance, objects, everything)
         verdicts.append(Verdict(folder, len(objects), tuple(problems), tuple(notes)))
+    if (root / monitoring.FOLDER).is_dir():
+        verdicts.append(Verdict(check.TITLE, None, tuple(check.problems(root))))
     markers = stray_markers(root, everything)
     if markers:
         verdicts.append(Verdict("markers", None, tuple(markers)))

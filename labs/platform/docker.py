@@ -188,6 +188,13 @@ def networks_of(name: str) -> set[str]:
     return set() if found is None else set(found["NetworkSettings"]["Networks"])
 
 
+def published(name: str) -> set[int]:
+    """Return the ports of a container, running or not, that it was made to publish on the host."""
+    found = inspect("container", name)
+    bindings = {} if found is None else found["HostConfig"]["PortBindings"] or {}
+    return {int(port.partition("/")[0]) for port in bindings}
+
+
 def containers_of(instance: Instance) -> list[str]:
     """Return the names of the lab's containers, running or not; the cluster's node is the last."""
     listing = ["container", "ls", "--all", "--format={{.Names}}"]

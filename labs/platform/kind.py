@@ -19,6 +19,13 @@ from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 
 APP_NODE_PORT = 30080
+NODE_PORTS = {"app": APP_NODE_PORT, "prometheus": 30091, "alertmanager": 30093}
+"""The node's ports that are published on loopback, by the part whose port of the host it is."""
+
+SYNC_SECONDS = 2
+"""How often the kubelet looks after each pod, half as long again at most: by default every minute.
+It is then that a ConfigMap's change comes into a running pod, as Prometheus' configuration does."""
+
 STATIC = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 """The pods that the node's kubelet runs by itself; the API server shows each a while later."""
 
@@ -34,6 +41,7 @@ def config(instance: Instance) -> dict[str, Any]:
         "imageGCHighThresholdPercent": 100,
         # Otherwise an image that was side-loaded and pulled under another name is pulled again.
         "imagePullCredentialsVerificationPolicy": "NeverVerify",
+        "syncFrequency": f"{SYNC_SECONDS}s",
     }
     if host.cgroup_version() == 1:
         kubelet["failCgroupV1"] = False
@@ -54,10 +62,11 @@ def config(instance: Instance) -> dict[str, Any]:
                 "labels": {"gitops-hackfest.lab": instance.name},
                 "extraPortMappings": [
                     {
-                        "containerPort": APP_NODE_PORT,
-                        "hostPort": instance.port("app"),
+                        "containerPort": inside,
+                        "hostPort": instance.port(part),
                         "listenAddress": "127.0.0.1",
                     }
+                    for part, inside in NODE_PORTS.items()
                 ],
                 "kubeadmConfigPatches": [_yaml(kubelet)],
             }
@@ -73,6 +82,11 @@ def node(instance: Instance) -> str:
 def exists(instance: Instance) -> bool:
     """Return whether there is a node, running or not, finished or not."""
     return docker.state(node(instance)) != "absent"
+
+
+def publishes(instance: Instance, part: str) -> bool:
+    """Return whether the node publishes a part's port: one that an earlier day made may not."""
+    return NODE_PORTS[part] in docker.published(node(instance))
 
 
 def ensure(instance: Instance, say: Callable[[str], None]) -> None:

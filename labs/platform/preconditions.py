@@ -75,7 +75,7 @@ def ports(ours: dict[str, int], taken: Iterable[int]) -> Finding:
         "ports",
         "note" if busy else "ok",
         f"in use: {', '.join(map(str, busy))}" if busy else f"{numbers}: free, or this lab's",
-        "five ports on 127.0.0.1",
+        f"{len(PREFERRED_PORTS)} ports on 127.0.0.1",
         "none needed: the next free ones are taken, and `make up` says which" if busy else "",
     )
 

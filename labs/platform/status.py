@@ -11,8 +11,12 @@ from rich.table import Table
 from labs.errors import LabError
 from labs.instance import Instance
 from labs.platform import ci, docker, jupyter, kind, kubernetes
+from labs.platform.loopback import fetch
 from labs.wait import NotYet
 from scripts.supply import api as supply
+
+MONITORING = ("Prometheus", "Alertmanager")
+"""As they are shown; in small letters, the names of their Deployments and ports."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ def parts(instance: Instance) -> list[Part]:
         _asked("CI", lambda: _ci(instance)),
         _asked("Cluster", lambda: _cluster(instance)),
         _asked("Flux", lambda: _flux(instance)),
+        *(_asked(title, lambda t=title: _monitoring(instance, t)) for title in MONITORING),  # type: ignore[misc]
     ]
 
 
@@ -127,6 +132,21 @@ def _flux(instance: Instance) -> Part:
         return Part("Flux", True, "not installed: lab 02 does that")
     ready = [d for d in found if d.get("status", {}).get("readyReplicas")]
     return Part("Flux", len(ready) == len(found), f"{len(ready)} of {len(found)} agents run")
+
+
+def _monitoring(instance: Instance, title: str) -> Part:
+    part = title.lower()
+    found = kubernetes.api(instance).get("apps/v1", "Deployment", part, "monitoring")
+    if found is None:
+        return Part(title, True, "not installed: lab 09 does that")
+    if not found.get("status", {}).get("readyReplicas"):
+        return Part(title, False, "its pod is not ready")
+    if not kind.publishes(instance, part):
+        return Part(title, True, "runs; this cluster was made before its port was published")
+    address = f"http://127.0.0.1:{instance.port(part)}"
+    answer = fetch(f"{address}/-/healthy", timeout=5)
+    well = answer.status == 200
+    return Part(title, well, "running" if well else f"answers {answer.status}", address)
 
 
 def _tail(text: str, lines: int) -> str:

@@ -57,8 +57,9 @@ def up(instance: Instance, steps: Steps) -> str:
         with steps.step("App 0.9.0 in the registry"):
             archive = supply.image_archive(APP_IMAGE)
             registry.push_archive(instance, archive, "hello:0.9.0", steps.say)
-        with steps.step("Supply: CI"):
-            supply.ensure("ci", say=steps.say)
+        with steps.step("Supply: CI, monitoring"):
+            supply.ensure("ci", "monitoring", say=steps.say)
+            workspace.ensure_tools(instance)
         with steps.step("CI"):
             ci.ensure(instance, steps.say)
         if connection.is_connected(instance):
@@ -116,8 +117,10 @@ def holds_port(instance: Instance, part: str) -> bool:
         return jupyter.running(instance)
     if not docker.engine_answers():
         return False
-    if part in ("app", "api"):  # a node keeps, for good, the ports that it was made with
+    if part == "api":  # a node keeps, for good, the ports that it was made with
         return kind.exists(instance)
+    if part in kind.NODE_PORTS:
+        return kind.publishes(instance, part)
     container = instance.container({"registry": "registry-gate"}.get(part, part))
     return docker.state(container) == "running"
 

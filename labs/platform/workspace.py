@@ -23,7 +23,7 @@ from labs.run import CommandFailed, run
 from scripts.supply import api as supply
 
 USER = "attendee"
-TOOLS = ("kubectl", "flux", "crane")
+TOOLS = ("kubectl", "flux", "crane", "promtool", "amtool")
 CLONES = {"config-repo": "config", "app-repo": "app"}
 """Folder in the attendee's work, and the repo on the lab's Git server."""
 FILES = Path(__file__).with_name("jupyter_files")
@@ -51,7 +51,7 @@ def ensure_notebooks(instance: Instance, say: Callable[[str], None] = print) -> 
 
 
 def ensure_tools(instance: Instance) -> None:
-    """Link kubectl, flux, crane and lab into the lab's bin folder.
+    """Link kubectl, flux, crane, promtool, amtool and lab into the lab's bin folder.
 
     Until a tool is there, a stand-in of its name says what it waits for.
     """

@@ -134,9 +134,10 @@ def platform_of(archive: Path) -> tuple[str, str]:
 
 
 def unpack_one(archive: Path, name: str, target: Path) -> None:
-    """Write one file of a .tar.gz to `target`."""
+    """Write one file of a .tar.gz, in whichever folder it has it, to `target`."""
     with gzip.open(archive) as plain, tarfile.open(fileobj=plain) as tar:
-        member = tar.extractfile(name)
+        found = [one for one in tar if one.isfile() and one.name.rsplit("/", 1)[-1] == name]
+        member = tar.extractfile(found[0]) if found else None
         if member is None:
             raise LabError(
                 f"{archive.name} has no file {name}",

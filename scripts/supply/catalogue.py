@@ -13,7 +13,7 @@ from labs.errors import LabError
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
-STAGES = ("servers", "cluster", "flux", "app", "ci")
+STAGES = ("servers", "cluster", "flux", "app", "ci", "monitoring")
 """In the order in which the labs need them."""
 
 MACHINES = {"amd64": "x86_64", "arm64": "arm64"}
@@ -33,6 +33,7 @@ class Build:
     about: float
     variables: Mapping[str, str] = field(default_factory=dict)
     copy_of: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,17 @@ class Rootfs:
 
 @dataclass(frozen=True)
 class Tool:
-    """An executable for the host: `source` names its [[build]], `pull` its address."""
+    """An executable for the host, by its `pull` address; from source, by the [[build]] `source`, or
+    as a `file` of a [[rootfs]]."""
 
     name: str
     version: str
     stage: str
-    source: str
     pull: str
     sums: str
+    source: str = ""
+    rootfs: str = ""
+    file: str = ""
 
     def address(self, template: str, system: str = "") -> str:
         """Return a `pull` or `sums` address for a system (default: this one) on this machine."""
@@ -113,6 +117,8 @@ class Catalogue:
     arch: str
     go_version: str
     go_about: float
+    nodejs_version: str
+    nodejs_about: float
     suite: str
     slim: Image
     node: Image
@@ -150,6 +156,8 @@ def load(path: Path = HERE / "images.toml", arch: str = "") -> Catalogue:
         arch=arch or host_arch(),
         go_version=data["go"]["version"],
         go_about=data["go"]["about"],
+        nodejs_version=data["nodejs"]["version"],
+        nodejs_about=data["nodejs"]["about"],
         suite=data["debian"]["suite"],
         slim=Image(stage="servers", **data["debian"]["slim"]),
         node=Image(stage="cluster", **node),
@@ -191,7 +199,10 @@ def _check(catalogue: Catalogue) -> None:
             if getattr(row, "stage", None) not in STAGES:
                 raise _wrong(table, name, f"stage {getattr(row, 'stage', None)!r} is unknown")
     for tool in catalogue.tools.values():
-        if tool.name not in _programs(catalogue, tool.source):
+        if tool.rootfs:
+            if tool.rootfs not in catalogue.rootfs or not tool.file or tool.source:
+                raise _wrong("tool", tool.name, f"no file of a [[rootfs]] {tool.rootfs!r} alone")
+        elif tool.name not in _programs(catalogue, tool.source):
             raise _wrong("tool", tool.name, f"no [[build]] {tool.source!r} makes {tool.name!r}")
     for image in catalogue.images.values():
         if not image.own and not image.version:

@@ -28,7 +28,7 @@ def part(build: Build, catalogue: Catalogue, go: Part, kubernetes: Part) -> Part
         home = bench.of(go)
         bench.say("copy flux2's module")
         copy = bench.folder / ".flux2"
-        writable_copy(golang.module_folder(bench, home, build.module, build.copy_of), copy)
+        golang.writable_copy(golang.module_folder(bench, home, build.module, build.copy_of), copy)
         for controller in CONTROLLERS:
             source = golang.module_folder(bench, home, MODULE, f"github.com/fluxcd/{controller}")
             use_config_of(controller, source, copy)
@@ -59,18 +59,11 @@ def part(build: Build, catalogue: Catalogue, go: Part, kubernetes: Part) -> Part
     )
 
 
-def writable_copy(source: Path, target: Path) -> None:
-    """Copy a folder of Go's module cache, which is read-only, so that it may be changed."""
-    shutil.copytree(source, target)
-    for item in (target, *target.rglob("*")):
-        item.chmod(item.stat().st_mode | 0o200)
-
-
 def use_config_of(controller: str, module: Path, copy: Path) -> None:
     """Put a controller's own config in place of its release's addresses in flux2's manifests."""
     base = copy / "manifests/bases" / controller
     for folder in ("crd", "manager"):
-        writable_copy(module / "config" / folder, base / folder)
+        golang.writable_copy(module / "config" / folder, base / folder)
     kustomization = base / "kustomization.yaml"
     text = kustomization.read_text()
     for kind, folder in (("crds", "crd"), ("deployment", "manager")):

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from scripts.supply import debian
 from scripts.supply.cache import default_root
 from scripts.supply.catalogue import HERE, Build, Catalogue, Tool
 from scripts.supply.parts import Part, Workshop, tree_digest
@@ -61,30 +62,41 @@ def build(build_: Build, catalogue: Catalogue, go: Part) -> Part:
         name=build_.name,
         stage=build_.stage,
         does=f"build {', '.join(build_.programs)}"[:70],
-        recipe={
-            "module": tree_digest(module),
-            "programs": dict(build_.programs),
-            "variables": dict(build_.variables),
-            "copy_of": build_.copy_of,
-            "arch": catalogue.arch,
-        },
+        recipe=recipe(build_, catalogue),
         make=make,
         needs=(go,),
         about=build_.about,
     )
 
 
+def recipe(build_: Build, catalogue: Catalogue) -> dict[str, object]:
+    """Return what the programs of a build depend on."""
+    return {
+        "module": tree_digest(MODULES / build_.module),
+        "programs": dict(build_.programs),
+        "variables": dict(build_.variables),
+        "copy_of": build_.copy_of,
+        "arch": catalogue.arch,
+        **({"tags": build_.tags} if build_.tags else {}),
+    }
+
+
 def tool(tool_: Tool, built: Part) -> Part:
-    """Return the part with one program for the host, apart from what else its build makes."""
+    """Return the part with one program for the host, apart from what else comes with it."""
 
     def make(bench: Workshop) -> None:
-        os.link(bench.of(built) / tool_.name, bench.folder / tool_.name)
+        target = bench.folder / tool_.name
+        if tool_.rootfs:
+            debian.file_from(bench.of(built) / debian.TAR, tool_.file, target)
+            target.chmod(0o755)
+        else:
+            os.link(bench.of(built) / tool_.name, target)
 
     return Part(
         name=f"tool-{tool_.name}",
         stage=tool_.stage,
         does=f"make {tool_.name} ready",
-        recipe={"tool": tool_.name},
+        recipe={"tool": tool_.name, **({"file": tool_.file} if tool_.file else {})},
         make=make,
         needs=(built,),
         about=1,
@@ -106,6 +118,7 @@ def compile_(bench: Workshop, home: Path, build_: Build, arch: str, folder: Path
 
     bench.run(
         *(_go(home), "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
+        f"-tags={','.join(build_.tags)}",
         *("-ldflags", f"-s -w {flags}", "-o", f"{bench.folder}{os.sep}"),
         *build_.programs.values(),
         cwd=folder,
@@ -140,6 +153,13 @@ def module_folder(bench: Workshop, home: Path, module: str, path: str) -> Path:
     found = Path(out.read_text().strip())
     out.unlink()
     return found
+
+
+def writable_copy(source: Path, target: Path) -> None:
+    """Copy a folder of Go's module cache, which is read-only, so that it may be changed."""
+    shutil.copytree(source, target)
+    for item in (target, *target.rglob("*")):
+        item.chmod(item.stat().st_mode | 0o200)
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.supply import debian, flux_cli, flux_crds, golang, images, node
+from scripts.supply import debian, flux_cli, flux_crds, golang, images, node, prometheus
 from scripts.supply.catalogue import STAGES, Catalogue, Rootfs
 from scripts.supply.parts import Part, Plan
 
@@ -14,6 +14,9 @@ def plan(catalogue: Catalogue) -> Plan:
     for build in catalogue.builds.values():
         if build.name == "flux":
             made[build.name] = flux_cli.part(build, catalogue, go, made["kubernetes"])
+        elif build.name == "prometheus":
+            node_, ui, made[build.name] = prometheus.parts(build, catalogue, go)
+            made |= {node_.name: node_, ui.name: ui}
         else:
             made[build.name] = golang.build(build, catalogue, go)
     for root in catalogue.rootfs.values():
@@ -44,7 +47,10 @@ def plan(catalogue: Catalogue) -> Plan:
         if image.with_node or image.in_node
     }
     whole = node.node_part(catalogue, in_node, None, made)
-    tools = {name: golang.tool(tool, made[tool.source]) for name, tool in catalogue.tools.items()}
+    tools = {
+        name: golang.tool(tool, made[f"root-{tool.rootfs}" if tool.rootfs else tool.source])
+        for name, tool in catalogue.tools.items()
+    }
     crds = flux_crds.part(catalogue, go, made["controller-gen"])
     parts = in_order([*made.values(), crds, *tools.values(), *image_parts.values()])
     return Plan(

@@ -76,7 +76,13 @@ def test_an_environment_differs_by_a_few_lines_of_data() -> None:
 
 def test_each_folder_of_the_readme_is_there() -> None:
     readme = (TEMPLATE / "README.md").read_text()
-    folders = ("clusters/hackfest/", "infrastructure/", "apps/base/", "apps/production/")
+    folders = (
+        "clusters/hackfest/",
+        "infrastructure/",
+        "apps/base/",
+        "apps/production/",
+        "monitoring/",
+    )
     for folder in folders:
         assert f"`{folder}`" in readme
         assert (TEMPLATE / folder).is_dir()

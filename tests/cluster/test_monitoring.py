@@ -1,0 +1,294 @@
+"""Prometheus and Alertmanager as a reader gets them: by commits, live in seconds, on volumes."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from labs.gitops import instances, lint, monitoring
+from labs.gitops.config_repo import attendees
+from labs.gitops.draft import Draft
+from labs.instance import PROJECT, Instance, write_json
+from labs.platform import flux, kubernetes
+from labs.platform.loopback import fetch
+from labs.run import CommandFailed, run
+from labs.wait import NotYet
+from tests.cluster.automation import until, write
+from tests.cluster.connected import connect
+
+RULES = f"{monitoring.FOLDER}/rules/lab.yml"
+SCRAPE = f"{monitoring.FOLDER}/prometheus/prometheus.yml"
+ROUTES = f"{monitoring.FOLDER}/alertmanager/alertmanager.yml"
+ACCOUNT = "system:serviceaccount:monitoring:prometheus"
+RUNS = 5
+LIVE_SECONDS = 10.0
+FIGURES: dict[str, Any] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def figures(output: Path) -> Iterator[None]:
+    yield
+    write_json(output / "monitoring.json", FIGURES)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lab(instance: Instance, figures: None) -> Iterator[Instance]:
+    """The lab, with monitoring brought in as a reader does it; in the end it is as it was."""
+    connect(instance)
+    repo = attendees(instance)
+    before = repo.fetch().sha
+    wiring = f"{instances.folder(instance)}/monitoring.yaml"
+    if wiring in repo.files(before):
+        write(instance, "Take monitoring out", lambda draft: draft.delete(wiring))
+        until(lambda: gone(instance), "no namespace of monitoring")
+    run("git", "pull", "--quiet", "--rebase", cwd=repo.path)
+    try:
+        said = run(sys.executable, "-m", "labs.cli", "monitoring", "files", cwd=PROJECT)
+        assert wiring in said
+        run("git", "add", "--all", cwd=repo.path)
+        run("git", "commit", "--quiet", "--message=Watch the cluster", cwd=repo.path)
+        run("git", "push", "--quiet", cwd=repo.path)
+        start = time.monotonic()
+        for name in monitoring.DEPLOYMENTS:
+            until(lambda name=name: ready(instance, name), f"{name} to be ready")  # type: ignore[misc]
+        FIGURES["push to both ready, in seconds"] = round(time.monotonic() - start, 1)
+        yield instance
+    finally:
+        bring_back(instance, before, wiring)
+
+
+def bring_back(instance: Instance, before: str, wiring: str) -> None:
+    """Have monitoring in the config repo as it was at a commit, or not at all."""
+    repo = attendees(instance)
+    wanted = set(repo.files(before))
+
+    def mine(path: str) -> bool:
+        return path == wiring or path.startswith(f"{monitoring.FOLDER}/")
+
+    def restore(draft: Draft) -> None:
+        for path in filter(mine, set(draft.files()) - wanted):
+            draft.delete(path)
+        for path in filter(mine, wanted):
+            draft.write(path, repo.read(path, before))
+
+    if repo.propose(restore):
+        write(instance, "Have monitoring as it was", restore)
+    if wiring not in wanted:
+        until(lambda: gone(instance), "no namespace of monitoring")
+
+
+def gone(instance: Instance) -> None:
+    if kubernetes.api(instance).get("v1", "Namespace", monitoring.NAMESPACE):
+        raise NotYet("the namespace is still there")
+
+
+def ready(instance: Instance, name: str) -> None:
+    found = kubernetes.api(instance).get("apps/v1", "Deployment", name, monitoring.NAMESPACE)
+    if not (found or {}).get("status", {}).get("readyReplicas"):
+        raise NotYet(f"{name}: {(found or {}).get('status', 'not there')}")
+
+
+def address(instance: Instance, part: str) -> str:
+    return f"http://127.0.0.1:{instance.port(part)}"
+
+
+def ask(instance: Instance, part: str, path: str, **words: str) -> Any:
+    """Return what a part's API answers. Raises NotYet where it does not, or not well."""
+    query = f"?{urlencode(words)}" if words else ""
+    answer = fetch(f"{address(instance, part)}{path}{query}", timeout=10)
+    if answer.status != 200:
+        raise NotYet(f"{part}{path} answers {answer.status}: {answer.body[:200]!r}")
+    return json.loads(answer.body)
+
+
+def value(instance: Instance, promql: str, at: float | None = None) -> float:
+    """Return the one value of a query. Raises NotYet where there is none."""
+    words = {"query": promql, **({"time": str(at)} if at else {})}
+    result = ask(instance, "prometheus", "/api/v1/query", **words)["data"]["result"]
+    if len(result) != 1:
+        raise NotYet(f"{promql} has {len(result)} values")
+    return float(result[0]["value"][1])
+
+
+def applied(instance: Instance, name: str, words: str) -> float:
+    """Return now, when a ConfigMap has these words."""
+    found = kubernetes.api(instance).get("v1", "ConfigMap", name, monitoring.NAMESPACE)
+    if words not in json.dumps((found or {}).get("data", {})):
+        raise NotYet(f"the ConfigMap {name} has no {words}")
+    return time.monotonic()
+
+
+def rule_names(instance: Instance) -> set[str]:
+    groups = ask(instance, "prometheus", "/api/v1/rules")["data"]["groups"]
+    return {rule["name"] for group in groups for rule in group["rules"]}
+
+
+def test_every_target_is_up(lab: Instance) -> None:
+    repo = attendees(lab)
+    wanted = set(re.findall(r"job_name: (\w+)", repo.read(SCRAPE, repo.fetch().sha)))
+    assert {"apps", "flux", "kubelet", "cadvisor", "apiserver", "coredns", "ci"} <= wanted
+
+    def all_up() -> None:
+        found = ask(lab, "prometheus", "/api/v1/targets", state="active")["data"]["activeTargets"]
+        bad = [f"{t['labels']['job']}: {t['lastError']}" for t in found if t["health"] != "up"]
+        missing = wanted - {target["labels"]["job"] for target in found}
+        if bad or missing:
+            raise NotYet(f"{bad}, missing {missing}")
+
+    until(all_up, "every target to be up")
+    for promql in ("hello_build_info", "ci_runs_queued", "machine_cpu_cores"):
+        assert value(lab, f"count({promql})") >= 1
+    FIGURES["series"] = until(
+        lambda: value(lab, "prometheus_tsdb_head_series"), "Prometheus to tell of itself"
+    )
+    FIGURES["memory in MiB"] = {
+        name: round(value(lab, f'process_resident_memory_bytes{{job="{name}"}}') / 2**20)
+        for name in monitoring.DEPLOYMENTS
+    }
+
+
+def test_the_web_ui_is_there(lab: Instance) -> None:
+    base = address(lab, "prometheus")
+    page = fetch(f"{base}/query")
+    assert page.status == 200
+    [script] = re.findall(rb'src="\./(assets/[^"]+\.js)"', page.body)
+    assert len(fetch(f"{base}/{script.decode()}").body) > 100_000
+
+
+def test_prometheus_may_look_and_no_more(lab: Instance) -> None:
+    for words in (("get", "secrets"), ("delete", "pods"), ("create", "pods/exec")):
+        with pytest.raises(CommandFailed, match="ended with 1"):
+            run(
+                *(lab.bin / "kubectl", "auth", "can-i", *words, f"--as={ACCOUNT}"),
+                *("--all-namespaces", "--quiet"),
+                env={"KUBECONFIG": str(lab.kubeconfig)},
+            )
+
+
+def test_a_rule_by_a_commit_is_live_within_seconds(lab: Instance) -> None:
+    repo = attendees(lab)
+    before = repo.read(RULES, repo.fetch().sha)
+    seconds = {"from push": [], "from applied": []}  # type: dict[str, list[float]]
+    for number in range(RUNS):
+        name = f"test:run{number}"
+        text = f"{before}      - record: {name}\n        expr: vector({number})\n"
+        write(lab, f"Record {name}", lambda draft, text=text: draft.write(RULES, text))  # type: ignore[misc]
+        pushed = time.monotonic()
+        there = until(lambda name=name: applied(lab, "prometheus-rules", name), "Flux")  # type: ignore[misc]
+
+        def loaded(name: str = name) -> float:
+            if name not in rule_names(lab):
+                raise NotYet(f"no rule {name}")
+            return time.monotonic()
+
+        live = until(loaded, f"Prometheus to have {name}")
+        seconds["from push"].append(round(live - pushed, 1))
+        seconds["from applied"].append(round(live - there, 1))
+        assert until(lambda name=name: value(lab, name), f"a sample of {name}") == number  # type: ignore[misc]
+    FIGURES["a rule to loaded, in seconds"] = {
+        **seconds,
+        "median": {way: statistics.median(all_) for way, all_ in seconds.items()},
+    }
+    write(lab, "Take the test's rule out", lambda draft: draft.write(RULES, before))
+    assert max(seconds["from applied"]) < LIVE_SECONDS
+
+
+def test_a_receiver_by_a_commit_is_live_within_seconds(lab: Instance) -> None:
+    def change(draft: Draft) -> None:
+        draft.write(ROUTES, re.sub(r"\blab$", "seat", draft.read(ROUTES), flags=re.M))
+
+    def loaded() -> float:
+        if "receiver: seat" not in ask(lab, "alertmanager", "/api/v2/status")["config"]["original"]:
+            raise NotYet("Alertmanager has the receiver of before")
+        return time.monotonic()
+
+    write(lab, "Rename the receiver", change)
+    there = until(lambda: applied(lab, "alertmanager-config", "receiver: seat"), "Flux")
+    took = until(loaded, "Alertmanager to have the new receiver") - there
+    FIGURES["a receiver from applied to loaded, in seconds"] = round(took, 1)
+    assert took < LIVE_SECONDS
+
+
+def test_what_is_wrong_is_told_before_the_push_and_refused_after_it(lab: Instance) -> None:
+    repo = attendees(lab)
+    run("git", "pull", "--quiet", "--rebase", cwd=repo.path)
+    before = (repo.path / RULES).read_text()
+    wrong = before.replace("expr: up == 0", "expr: up == (0", 1)
+    line = 1 + wrong.splitlines().index("        expr: up == (0")
+    try:
+        (repo.path / RULES).write_text(wrong)
+        said = "\n".join(str(one) for one in lint.lint(lab))
+        assert re.search(rf"{RULES}:{line}: .*TargetDown.*unclosed left parenthesis", said)
+    finally:
+        (repo.path / RULES).write_text(before)
+    assert "✗" not in "\n".join(str(one) for one in lint.lint(lab))
+
+    write(lab, "Push what is wrong", lambda draft: draft.write(RULES, wrong))
+
+    def told() -> None:
+        alerts = ask(lab, "alertmanager", "/api/v2/alerts")
+        names = {alert["labels"]["alertname"] for alert in alerts}
+        if "ConfigurationRefused" not in names:
+            raise NotYet(f"Alertmanager has {names}")
+
+    until(told, "Alertmanager to be told of the refusal")
+    assert "TargetDown" in rule_names(lab)  # what was there before is in force
+    write(lab, "Mend it", lambda draft: draft.write(RULES, before))
+
+    def cleared() -> None:
+        if value(lab, 'count(ALERTS{alertname="ConfigurationRefused"}) or vector(0)'):
+            raise NotYet("it still fires")
+
+    until(cleared, "the alert to clear")
+
+
+def test_samples_and_silences_survive_their_pods(lab: Instance) -> None:
+    cluster = kubernetes.api(lab)
+    moment = time.time() - 5
+    was = until(lambda: value(lab, 'count(up{job="apps"})', moment), "a sample")
+    silence = silenced(lab)
+    for name in monitoring.DEPLOYMENTS:
+        label = f"app.kubernetes.io/name={name}"
+        [pod] = cluster.list("v1", "Pod", monitoring.NAMESPACE, label)
+        cluster.delete("v1", "Pod", flux.name(pod), monitoring.NAMESPACE)
+
+        def replaced(name: str = name, label: str = label, old: str = flux.name(pod)) -> None:
+            if old in map(flux.name, cluster.list("v1", "Pod", monitoring.NAMESPACE, label)):
+                raise NotYet(f"{old} is still there")
+            ready(lab, name)
+
+        until(replaced, f"a new pod of {name}")
+    assert until(lambda: value(lab, 'count(up{job="apps"})', moment), "the old sample") == was
+    found = until(lambda: ask(lab, "alertmanager", f"/api/v2/silence/{silence}"), "the silence")
+    assert found["comment"] == "a test"
+    fetch(f"{address(lab, 'alertmanager')}/api/v2/silence/{silence}", method="DELETE")
+
+
+def silenced(lab: Instance) -> str:
+    """Return the name of a new silence, for an alert that there is not."""
+    now = datetime.now(UTC)
+    body = {
+        "matchers": [{"name": "alertname", "value": "None", "isRegex": False, "isEqual": True}],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(minutes=10)).isoformat(),
+        "createdBy": "attendee",
+        "comment": "a test",
+    }
+    answer = fetch(
+        f"{address(lab, 'alertmanager')}/api/v2/silences",
+        {"Content-Type": "application/json"},
+        method="POST",
+        body=json.dumps(body).encode(),
+    )
+    assert answer.status == 200, answer.body
+    return str(json.loads(answer.body)["silenceID"])
