@@ -120,6 +120,14 @@ LABS = (
         changes="a bad version is undone for good; the app is locked, and unlocked again",
         needs=("servers", "cluster", "flux", "app"),
     ),
+    Lab(
+        8,
+        "drift",
+        "Drift",
+        25,
+        changes="you change production by hand; Flux takes it back, rests, and goes on",
+        needs=("servers", "cluster", "flux", "app"),
+    ),
 )
 
 
