@@ -125,7 +125,7 @@ LABS = (
         "drift",
         "Drift",
         25,
-        changes="you change production by hand; Flux takes it back, rests, and goes on",
+        changes="production is changed by hand, rests, is deleted; in the end it is as Git says",
         needs=("servers", "cluster", "flux", "app"),
     ),
 )

@@ -51,9 +51,8 @@ time kubectl wait deployment/hello --namespace production --timeout=60s \\
         kind="code",
         check=checks.recorded,
         solution="""\
-events = lab.cluster().list("v1", "Event", "flux-system")
-lines = [line for event in events for line in (event.get("message") or "").splitlines()]
-answer = next(line.strip() for line in lines if line.endswith("production/hello configured"))
+lab.sh("flux events --for Kustomization/apps")
+answer = "Deployment/production/hello configured"
 """,
         why="A correction has no commit: what is left of it is an event, and that for an hour.",
         hints=(
@@ -183,6 +182,7 @@ if [ -z "$(git log --format=%h --grep='^Suspend production')" ]; then
   git push --quiet
   flux reconcile kustomization cluster --with-source
   kubectl scale deployment/hello --replicas=5 --namespace production
+  kubectl rollout status deployment/hello --namespace production --timeout=60s
 fi
 flux get kustomizations
 """,

@@ -16,7 +16,7 @@ from labs.wait import NotYet
 
 def scaled_fact(attempt: Attempt) -> str:
     """Return what became of too many pods. Raises NotYet before that is known."""
-    found = _scaled(attempt.instance, fetched(attempt.instance))
+    found = _scaled(attempt.instance, _most(fetched(attempt.instance)))
     if found is not None and found[1] is not None:
         return _told(found[0], found[1])
     if found is None and seen_before(attempt.instance, "scaled"):
@@ -28,7 +28,7 @@ def scaled(attempt: Attempt) -> str:
     """Wait until more pods than Git ever asked for are taken back; return after how long."""
     instance = attempt.instance
     repo = fetched(instance)
-    says = value(repo, "replicas", UPSTREAM)
+    says, most = value(repo, "replicas", UPSTREAM), _most(repo)
     running = evidence.deployment(kubernetes.api(instance))
     if not says:
         raise CheckFailed(
@@ -36,18 +36,18 @@ def scaled(attempt: Attempt) -> str:
             expected="`replicas: 2` in apps/production/hello.yaml, as the lab came",
             todo="write it back below the first `spec:`, commit, push",
         )
-    over = running is not None and int(running["spec"]["replicas"]) > _most(repo)
-    if _scaled(instance, repo) is None and not over:
+    over = running is not None and int(running["spec"]["replicas"]) > most
+    if _scaled(instance, most) is None and not over:
         if seen_before(instance, "scaled"):
             return f"done before; Git says {says}, and so many run"
         raise NotDone(
-            f"no event tells of more pods than the {_most(repo)} that a commit asked for",
+            f"no event tells of more pods than the {most} that a commit asked for",
             expected="a Deployment that somebody scaled past that, without Git",
-            todo=f"`kubectl scale deployment/{APP} --replicas={_most(repo) + 2} -n {NAMESPACE}`",
+            todo=f"`kubectl scale deployment/{APP} --replicas={most + 2} -n {NAMESPACE}`",
         )
 
     def back() -> tuple[Scaling, Scaling]:
-        seen = _scaled(instance, repo)
+        seen = _scaled(instance, most)
         if seen is None or seen[1] is None:
             number = "more" if seen is None else seen[0].after
             raise NotYet(f"{number} pods are asked for; Flux looks every 30 s")
@@ -77,9 +77,10 @@ def recorded(attempt: Attempt) -> str:
         )
     same = [note for note in kept if note.text == mine]
     if not same:
-        return f"{mine}; the event itself is gone: the API server keeps events for an hour"
+        return f"{mine}; the event itself is gone, or combined with others: Flux's log has it still"
     last = same[-1]
-    return f"{mine}, {last.count} times, the last at {last.revision[:7]}: who and when, for an hour"
+    often = "once" if last.count == 1 else f"{last.count} times"
+    return f"{mine}, {often}, last at {last.revision[:7]}, and known for an hour"
 
 
 def fields_fact(attempt: Attempt) -> str:
@@ -154,9 +155,9 @@ def owned(attempt: Attempt) -> str:
     return f"{', '.join(names)}: it applies by force, so it becomes the owner again each time"
 
 
-def _scaled(instance: Instance, repo: ConfigRepo) -> tuple[Scaling, Scaling | None] | None:
+def _scaled(instance: Instance, most: int) -> tuple[Scaling, Scaling | None] | None:
     events = kubernetes.api(instance).list("v1", "Event", NAMESPACE)
-    return evidence.beyond(evidence.scalings(events), _most(repo))
+    return evidence.beyond(evidence.scalings(events), most)
 
 
 def _most(repo: ConfigRepo) -> int:

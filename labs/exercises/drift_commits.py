@@ -30,7 +30,7 @@ def pruned(attempt: Attempt) -> str:
     """Wait until an object is gone that was in Git, and is no more."""
     instance = attempt.instance
     repo = fetched(instance)
-    out = _taken_out(repo)
+    out = taken_out(repo)
     if out is None:
         added = _added(repo)
         raise NotDone(
@@ -176,7 +176,7 @@ def _between(begun: Commit, ended: Commit) -> str:
     return f"{(ended.when - begun.when).total_seconds():.0f}"
 
 
-def _taken_out(repo: ConfigRepo) -> tuple[Commit, list[tuple[str, str]]] | None:
+def taken_out(repo: ConfigRepo) -> tuple[Commit, list[tuple[str, str]]] | None:
     """Return the newest commit that took files out of production, and the objects of these."""
     for commit in repo.log(UPSTREAM, KUSTOMIZATION, MOST):
         if not commit.parents:

@@ -24,6 +24,7 @@ APP = "hello"
 APPS = "apps"
 """The Kustomization that applies the app's folder."""
 SCALED = re.compile(r"Scaled (?:up|down) replica set \S+ from (\d+) to (\d+)")
+COMBINED = "(combined from similar events): "
 OWNER = "kustomize.toolkit.fluxcd.io/name"
 """The label that Flux leaves on each object that it applies: by which Kustomization."""
 REVISION = "kustomize.toolkit.fluxcd.io/revision"
@@ -81,7 +82,9 @@ def notes(events: Iterable[Object], verbs: tuple[str, ...]) -> list[Note]:
         if event["involvedObject"].get("name") != APPS or _when(event) is None:
             continue
         revision = flux.sha((event["metadata"].get("annotations") or {}).get(REVISION))
-        for line in (event.get("message") or "").splitlines():
+        # The API server combines events that are alike, and says so in front of the newest one.
+        message = (event.get("message") or "").removeprefix(COMBINED)
+        for line in message.splitlines():
             if line.rpartition(" ")[2] in verbs and line.count("/") >= 1:
                 at = moment(_when(event) or "")
                 found.append(Note(at, int(event.get("count") or 1), line.strip(), revision))

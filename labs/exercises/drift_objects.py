@@ -84,7 +84,12 @@ def namespace(attempt: Attempt) -> str:
         ready = rollout.finished(cluster, NAMESPACE, APP)
         return found, ready, answering(instance)
 
-    found, ready, page = attempt.wait(back, what="production back", todo=LOOK)
+    found, ready, page = attempt.wait(
+        back,
+        what="production back",
+        todo="check again while it is going: its pods may finish what they do; else "
+        "`flux get kustomizations`",
+    )
     took = max(0.0, ready - evidence.born(found))
     elsewhere = [
         name
