@@ -125,7 +125,7 @@ LABS = (
         "drift",
         "Drift",
         25,
-        changes="production is changed by hand, rests, is deleted; in the end it is as Git says",
+        changes="production is changed by hand, suspended, deleted; in the end it is as Git says",
         needs=("servers", "cluster", "flux", "app"),
     ),
 )

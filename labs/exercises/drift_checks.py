@@ -80,7 +80,8 @@ def recorded(attempt: Attempt) -> str:
         return f"{mine}; the event itself is gone, or combined with others: Flux's log has it still"
     last = same[-1]
     often = "once" if last.count == 1 else f"{last.count} times"
-    return f"{mine}, {often}, last at {last.revision[:7]}, and known for an hour"
+    commit = f", last at {last.revision[:7]}" if last.revision else ""  # combined events have none
+    return f"{mine}, {often}{commit}: the API server keeps that for an hour"
 
 
 def fields_fact(attempt: Attempt) -> str:
