@@ -162,6 +162,7 @@ def test_a_suspension_needs_a_commit_with_a_reason(instance: Instance, repo: Con
     assert "still holds" in undone(commits.resumed, instance)
     push(repo, "Look more often", (APPS, "interval: 30s", "interval: 20s"))
     ended = push(repo, "Go on at last", (APPS, "  suspend: true\n", ""))
+    push(repo, "Look as often as before", (APPS, "interval: 20s", "interval: 30s"))
     found = commits.suspension(repo, APPS)
     assert found is not None
     assert found.sha == begun
