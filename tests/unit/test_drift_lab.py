@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
+from labs.exercises import drift_checks as checks
 from labs.exercises import drift_commits as commits
 from labs.exercises import drift_evidence as evidence
+from labs.exercises import drift_objects as objects
 from labs.exercises.deploy_faults import KUSTOMIZATION
 from labs.exercises.drift_evidence import Scaling
 from labs.exercises.evidence import HELLO
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.instance import PROJECT, Instance, write_json
+from labs.platform import kubernetes
+from labs.progress import Progress
 from labs.step import Attempt, CheckFailed, NotDone
+from labs.wait import NotYet, TimedOut
 from tests.unit.gitrepos import git, new_clone, new_server
 
 TEMPLATE = PROJECT / "config-repo-template"
@@ -97,11 +102,11 @@ def test_a_field_is_told_by_its_owner() -> None:
 
 def test_a_stray_is_neither_of_flux_nor_of_kubernetes() -> None:
     names = {"kube-root-ca.crt": {}, "notice": {evidence.OWNER: "apps"}, "stray": {"app": "x"}}
-    objects = [
+    listed = [
         {"metadata": {"name": name, "namespace": "production", "labels": labels}}
         for name, labels in names.items()
     ]
-    assert evidence.strays(objects) == ["production/stray"]
+    assert evidence.strays(listed) == ["production/stray"]
 
 
 @pytest.fixture
@@ -200,3 +205,102 @@ def test_an_answer_about_the_difference_is_judged(instance: Instance, repo: Conf
     assert "still open" in undone(commits.differing, instance)
     with pytest.raises(CheckFailed, match=r"metadata\.generation"):
         commits.differing(Attempt(instance, "metadata.generation"))
+
+
+class Kept:
+    """A cluster that has these objects, and no other."""
+
+    def __init__(self, *objects: dict[str, Any]) -> None:
+        self.objects = list(objects)
+
+    def get(
+        self, api: str, kind: str, name: str, namespace: str | None = None
+    ) -> dict[str, Any] | None:
+        listed = self.list(api, kind, namespace)
+        return next((each for each in listed if each["metadata"]["name"] == name), None)
+
+    def list(
+        self, api: str, kind: str, namespace: str | None = None, selector: str = ""
+    ) -> list[dict[str, Any]]:
+        return [
+            each
+            for each in self.objects
+            if each["kind"] == kind
+            and (namespace is None or each["metadata"].get("namespace", namespace) == namespace)
+        ]
+
+
+def thing(kind: str, name: str, at: str, **more: Any) -> dict[str, Any]:
+    meta = {"name": name, "creationTimestamp": f"2026-01-01T{at}Z"}
+    if kind != "Namespace":
+        meta["namespace"] = "flux-system" if kind == "Kustomization" else "production"
+    return {"kind": kind, "metadata": meta, **more}
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
+    found = Kept(
+        thing("Kustomization", "apps", "09:00:00"),
+        thing("Namespace", "production", "09:00:03"),
+        thing("Service", "hello", "09:00:04"),
+        thing("Deployment", "hello", "09:00:04", spec={"replicas": 2}),
+        thing("ConfigMap", "kube-root-ca.crt", "09:00:03"),
+    )
+    monkeypatch.setattr(kubernetes, "api", lambda instance: found)
+    return found
+
+
+def test_nothing_was_done_by_hand_where_all_is_as_old_as_flux(
+    instance: Instance, repo: ConfigRepo, kept: Kept
+) -> None:
+    repo.fetch()
+    kept.objects[3]["spec"]["template"] = {"spec": {"containers": [{"name": "hello"}]}}
+    assert "no event tells of more pods than the 2" in undone(checks.scaled, instance)
+    assert "every greeting that ran" in undone(checks.fields, instance)
+    assert "no ConfigMap but Git's" in undone(objects.objects, instance)
+    assert "older than this lab" in undone(objects.namespace, instance)
+    for fact in (checks.scaled_fact, checks.fields_fact, objects.namespace_fact):
+        with pytest.raises(NotYet):
+            fact(Attempt(instance))
+    kept.objects.append(thing("ConfigMap", "stray", "09:30:00"))
+    assert "no Service was deleted" in undone(objects.objects, instance)
+
+
+def test_what_does_not_last_is_known_by_the_progress(
+    instance: Instance, repo: ConfigRepo, kept: Kept
+) -> None:
+    repo.fetch()
+    kept.objects[3]["spec"]["template"] = {"spec": {"containers": [{"name": "hello"}]}}
+    for step, check in (
+        ("scaled", checks.scaled),
+        ("fields", checks.fields),
+        ("objects", objects.objects),
+        ("namespace", objects.namespace),
+    ):
+        Progress(instance).tried(step, passed=True)
+        assert check(Attempt(instance)).startswith("done before")
+
+
+def test_a_namespace_was_made_again_if_it_is_younger_than_the_lab(
+    instance: Instance, kept: Kept
+) -> None:
+    kept.objects[1] = thing("Namespace", "production", "10:00:00")
+    assert "came back" in objects.namespace_fact(Attempt(instance))
+    Progress(instance).started("drift")  # today: what was deleted before does not count
+    with pytest.raises(NotYet):
+        objects.namespace_fact(Attempt(instance))
+
+
+def test_more_pods_by_hand_are_waited_for_and_told_with_their_seconds(
+    instance: Instance, repo: ConfigRepo, kept: Kept
+) -> None:
+    repo.fetch()
+    by_hand = scaled(2, 5, "10") | {"kind": "Event"}
+    kept.objects.append(by_hand)
+    with pytest.raises(TimedOut, match="5 pods are asked for"):
+        checks.scaled(Attempt(instance, timeout=0.0))
+    kept.objects.append(scaled(5, 2, "27") | {"kind": "Event"})
+    kept.objects[0]["status"] = {"lastAppliedRevision": "main@sha1:1234567890"}
+    said = checks.scaled(Attempt(instance))
+    assert "5 pods by hand, 2 again 17 s later; the commit is 1234567" in said
+    assert checks.scaled_fact(Attempt(instance)) == "5 pods by hand, 2 again 17 s later"
