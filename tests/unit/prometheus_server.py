@@ -19,7 +19,7 @@ REFUSALS = {
     "sum(\n  rate(a[5m)\n)": 'invalid parameter "query": 2:11: parse error: unexpected ")" in '
     'subquery or range, expected ":" or "]"',
     "up{": "1:4: parse error: unexpected end of input inside braces",
-    'größe{a="b"': "1:14: parse error: unexpected end of input inside braces",
+    'up{a="größe"} by': 'invalid parameter "query": 1:17: parse error: unexpected <by>',
     "up[5m]": 'invalid expression type "range vector" for range query, must be Scalar or instant '
     "Vector",
 }

@@ -277,6 +277,12 @@ def test_in_a_kernel_a_wrong_query_is_marked_and_is_no_traceback(cell: Cell) -> 
     ]
 
 
+def test_in_a_kernel_the_query_is_asked_as_it_is_written(cell: Cell, served: Served) -> None:
+    promql = 'label_replace(up, "a", "$1", "job", "(.*)")'
+    assert cell(f"%promql {promql}").error == ""
+    assert served.forms[-1]["query"] == promql
+
+
 def test_in_a_kernel_no_series_is_said(cell: Cell) -> None:
     assert "No series has a value at " in cell("%promql none").text
     shown = cell("%promql --range 5m none")
