@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl
 from labs.instance import Instance, write_json
 
 REFUSALS = {
-    "sum(\n  rate(a[5m)\n)": 'invalid parameter "query": 2:11: parse error: unexpected ")" in '
+    "sum(\n  rate(a[5m)\n)": 'invalid parameter "query": 2:12: parse error: unexpected ")" in '
     'subquery or range, expected ":" or "]"',
-    "up{": "1:4: parse error: unexpected end of input inside braces",
+    "up{": 'invalid parameter "query": 1:4: parse error: unexpected end of input inside braces',
     'up{a="größe"} by': 'invalid parameter "query": 1:17: parse error: unexpected <by>',
     "up[5m]": 'invalid expression type "range vector" for range query, must be Scalar or instant '
     "Vector",

@@ -223,10 +223,16 @@ class Api:
         return self.objects.get(kind.kind, []), "1"
 
 
+def exposed(looking: Looking) -> str:
+    """Return what Prometheus gets."""
+    return generate_latest(looking.exporter.registry).decode()
+
+
 def values(looking: Looking) -> dict[str, float]:
     """Return the metrics as Prometheus reads them, without buckets."""
-    text = generate_latest(looking.exporter.registry).decode()
-    lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    lines = [
+        line.rpartition(" ") for line in exposed(looking).splitlines() if not line.startswith("#")
+    ]
     return {name: float(value) for name, _, value in lines if "_bucket" not in name}
 
 
@@ -352,6 +358,15 @@ def test_the_manifest_names_the_image_and_the_port_that_are_built() -> None:
     assert metrics.VERSION == image.version == project["version"]
     main = (PROJECT / "labs" / "exporter" / "__main__.py").read_text()
     assert re.search(r"^PORT = (\d+)$", main, re.M)[1] == str(port)  # type: ignore[index]
+
+
+def test_the_page_lists_exactly_the_metrics_that_there_are(repo: Repo) -> None:
+    looking = Looking(Api(), repo, URL)  # type: ignore[arg-type] # answers as the real one
+    told = re.findall(r"^# TYPE (\S+) (?:counter|gauge|histogram)$", exposed(looking), re.M)
+    names = {name for name in told if not name.endswith("_created")}
+    page = (PROJECT / "docs" / "metrics.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `gitops_")]
+    assert {name for row in rows for name in re.findall(r"`(gitops_\w+)`", row)} == names
 
 
 def test_its_account_may_list_what_it_reads_and_nothing_else() -> None:

@@ -54,7 +54,7 @@ def test_a_range_is_a_matrix_with_prometheus_remarks(served: Served) -> None:
     ("promql", "shown"),
     [
         ("up{", ["    up{", "       ^"]),
-        ("sum(\n  rate(a[5m)\n)", ["    sum(", "      rate(a[5m)", "              ^", "    )"]),
+        ("sum(\n  rate(a[5m)\n)", ["    sum(", "      rate(a[5m)", "               ^", "    )"]),
         # Prometheus counts bytes, and a reader sees characters.
         ('up{a="größe"} by', ['    up{a="größe"} by', "                  ^"]),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from labs.errors import LabError
 from labs.gitops.release import release, rollback
 from labs.instance import PROJECT
 from labs.metrics import plot
-from labs.metrics.asked import POINTS, Asked, asked, default_step
+from labs.metrics.asked import OPTIONS, POINTS, Asked, asked, default_step
 from labs.metrics.deploys import Deploy, deploys
 from labs.metrics.frames import at_once, over_time, series_names, spaced
 from labs.platform.prometheus import Matrix, Sample, Scalar, Series, Vector
@@ -75,6 +76,11 @@ def test_what_cannot_be_meant_is_told_with_what_can(line: str, found: str) -> No
         asked(line, "", NOON)
     assert caught.value.found == found
     assert caught.value.expected
+
+
+def test_the_page_lists_the_options_of_the_magic() -> None:
+    page = (PROJECT / "docs" / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `--(\w+)", page, re.M)) == OPTIONS.keys()
 
 
 @pytest.mark.parametrize("span", [1, 60, 1800, 86400, 30 * 86400])
@@ -270,7 +276,7 @@ def test_in_a_kernel_a_wrong_query_is_marked_and_is_no_traceback(cell: Cell) -> 
         'found:    unexpected ")" in subquery or range, expected ":" or "]"',
         "    sum(",
         "      rate(a[5m)",
-        "              ^",
+        "               ^",
         "    )",
         "expected: a query that Prometheus can read",
         "next:     mend the place above the ^, and ask again",
