@@ -26,6 +26,7 @@ from labs.gitops.verbs import (
 )
 from labs.gitops.wager import bet
 from labs.instance import Instance
+from labs.metrics import magic
 from labs.platform import keys, kubernetes
 from labs.progress import Progress
 from labs.shell import visible
@@ -61,6 +62,8 @@ __all__ = [
     "watch",
     "workloads",
 ]
+
+magic.register()
 
 _patience = 120.0
 """Seconds that a check waits for what is under way."""

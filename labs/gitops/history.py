@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labs.gitops import manifests
 from labs.gitops.clone import UPSTREAM
@@ -41,6 +41,8 @@ class Event:
     why: str
     override: str
     """What the Git server noted when it let the commit through a lock, or ''."""
+    version: str = ""
+    """The version that the workload came to by this commit, or ''."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class _Told:
 
     kinds: tuple[str, ...]
     what: tuple[str, ...]
+    version: str = ""
 
 
 def history(
@@ -114,7 +117,7 @@ def _events(step: Step, texts: Mapping[str, str], note: str) -> list[Event]:
     told = _told(step.changes, texts)
     if step.is_merge:
         # What it brings in has its own commits; a merge tells what it means to the branch.
-        kinds = {place: _Told(("merge", *each.kinds), each.what) for place, each in told.items()}
+        kinds = {place: replace(each, kinds=("merge", *each.kinds)) for place, each in told.items()}
         nothing = _Told(("merge",), (_count(step.changes),))
     else:
         kinds = {place: each for place, each in told.items() if each.kinds}
@@ -123,7 +126,10 @@ def _events(step: Step, texts: Mapping[str, str], note: str) -> list[Event]:
         # It is about a workload all the same, if it changed the file of one alone.
         kinds = {next(iter(told)) if len(told) == 1 else Place("", ""): nothing}
     return [
-        Event(commit, _kind(step, each), *_where(place), ", ".join(each.what), by, why, note)
+        Event(
+            *(commit, _kind(step, each), *_where(place), ", ".join(each.what), by, why, note),
+            version=each.version,
+        )
         for place, each in kinds.items()
     ]
 
@@ -155,13 +161,15 @@ def _told(changes: Iterable[FileChange], texts: Mapping[str, str]) -> dict[Place
             one = _of_automation(manifests.automation(before), manifests.automation(after))
         if one is not None:
             known = found.get(place, _Told((), ()))
-            found[place] = _Told(known.kinds + one.kinds, known.what + one.what)
+            found[place] = _Told(
+                known.kinds + one.kinds, known.what + one.what, known.version or one.version
+            )
     return {place: _ordered(told) for place, told in found.items()}
 
 
 def _ordered(told: _Told) -> _Told:
     """Put first what matters most: a version that moves, then locks, then the automation."""
-    return _Told(tuple(sorted(told.kinds, key=_weight)), told.what)
+    return replace(told, kinds=tuple(sorted(told.kinds, key=_weight)))
 
 
 def _weight(kind: str) -> int:
@@ -188,7 +196,8 @@ def _of_workload(before: Workload | None, after: Workload | None) -> _Told | Non
         what.append("unlocked")
     if new.problem:
         what.append(f"its file is broken ({new.problem})")
-    return _Told(kinds, tuple(what))
+    moved = new.version if old.version != new.version else ""
+    return _Told(kinds, tuple(what), moved)
 
 
 def _moved(old: str, new: str) -> tuple[str, ...]:

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from labs.errors import LabError
-from labs.gitops import yaml_places
 from labs.gitops.manifests import Workload
-from labs.gitops.workloads import Place, Tree
+from labs.gitops.workloads import Place, Tree, namespace
 from labs.instance import Instance
 from labs.platform import kubernetes, rollout
-
-
-def namespace(tree: Tree, environment: str) -> str:
-    """Return the namespace of an environment, as its kustomization.yaml says; else its name."""
-    try:
-        told = yaml_places.load(tree.read(f"apps/{environment}/kustomization.yaml"))
-    except yaml_places.Unreadable:
-        return environment
-    first = told[0] if told and isinstance(told[0], dict) else {}
-    return str(first.get("namespace") or environment)
 
 
 def version(instance: Instance, tree: Tree, place: Place) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labs.errors import LabError
-from labs.gitops import manifests
+from labs.gitops import manifests, yaml_places
 from labs.gitops.manifests import Automation, Workload
 from labs.gitops.names import require
-from labs.platform.registry import INNER_ADDRESS
 
 BASE = "base"
 USUAL = "production"
@@ -151,8 +150,20 @@ def unlocked(found: Found) -> Found:
     return found
 
 
+def namespace(tree: Tree, environment: str) -> str:
+    """Return the namespace of an environment, as its kustomization.yaml says; else its name."""
+    try:
+        told = yaml_places.load(tree.read(f"apps/{environment}/kustomization.yaml"))
+    except yaml_places.Unreadable:
+        return environment
+    first = told[0] if told and isinstance(told[0], dict) else {}
+    return str(first.get("namespace") or environment)
+
+
 def wanted(tree: Tree) -> dict[tuple[str, str], list[str]]:
     """Return the environments that name an image of the registry, by its name and version."""
+    from labs.platform.registry import INNER_ADDRESS  # the exporter's image has no labs.platform
+
     found: dict[tuple[str, str], list[str]] = {}
     for environment in environments(tree):
         for one in each(tree, environment):

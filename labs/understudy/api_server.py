@@ -20,6 +20,8 @@ Object: TypeAlias = dict[str, Any]
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 SECONDS = 15.0
 WATCH_SECONDS = 240
+METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+"""What is asked for where the objects themselves are nobody's business."""
 GONE = 410
 """What the API server says of a version that is too old to watch from."""
 
@@ -86,9 +88,12 @@ class ApiServer:
                 return None
             raise
 
-    def list(self, kind: Kind) -> tuple[list[Object], str]:
-        """Return the objects of a kind, and the version to watch on from."""
-        found = self._ask("GET", kind.path())
+    def list(self, kind: Kind, *, accept: str = "") -> tuple[list[Object], str]:
+        """Return the objects of a kind, and the version to watch on from.
+
+        With `accept=METADATA` the API server leaves out everything but the objects' metadata.
+        """
+        found = self._ask("GET", kind.path(), accept=accept)
         told = {"apiVersion": kind.api_version, "kind": kind.kind}
         return [{**told, **item} for item in found["items"]], found["metadata"]["resourceVersion"]
 
@@ -129,9 +134,14 @@ class ApiServer:
         return self._ask("POST", kind.path(namespace), body, "application/json")
 
     def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, type_: str = ""
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        type_: str = "",
+        accept: str = "",
     ) -> Object:
-        connection, answer = self._open(method, path, body, type_, SECONDS)
+        connection, answer = self._open(method, path, body, type_, SECONDS, accept)
         try:
             found = json.loads(answer.read())
         except (OSError, http.client.HTTPException) as gone:
@@ -141,7 +151,13 @@ class ApiServer:
         return dict(found)
 
     def _open(
-        self, method: str, path: str, body: Mapping[str, Any] | None, type_: str, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        type_: str,
+        seconds: float,
+        accept: str = "",
     ) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
         connection = http.client.HTTPSConnection(
             self._host, self._port, timeout=seconds, context=self._tls
@@ -150,6 +166,8 @@ class ApiServer:
         headers = {"Authorization": f"Bearer {self._token.read_text().strip()}"}
         if type_:
             headers["Content-Type"] = type_
+        if accept:
+            headers["Accept"] = accept
         try:
             text = None if body is None else json.dumps(body)
             connection.request(method, path, body=text, headers=headers)

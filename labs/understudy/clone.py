@@ -96,6 +96,16 @@ class Clone:
         """Return a file as a commit has it."""
         return self._run("cat-file", "blob", f"{commit}:{path}")
 
+    def files(self, commit: str) -> list[str]:
+        """Return the paths of a commit's files."""
+        listed = self._text("ls-tree", "-r", "-z", "--name-only", commit)
+        return [path for path in listed.split("\0") if path]
+
+    def times(self, revisions: str, most: int = 1000) -> list[float]:
+        """Return the times of commits in Unix seconds, the newest first. Raises GitFailed."""
+        told = self._text("log", "--format=%ct", f"--max-count={most}", revisions, "--")
+        return [float(time) for time in told.split()]
+
     def commit(self, base: str, files: Mapping[str, bytes], message: str, author: Author) -> str:
         """Make a commit with other contents of some files; return its name."""
         modes = self._modes(base, list(files))

@@ -16,7 +16,7 @@ FOLDER = "monitoring"
 KUSTOMIZATION = "monitoring"
 """Flux's object that applies the folder."""
 NAMESPACE = "monitoring"
-DEPLOYMENTS = ("prometheus", "alertmanager")
+DEPLOYMENTS = ("prometheus", "alertmanager", "exporter")
 
 
 def install(draft: Draft, cluster_folder: str) -> None:

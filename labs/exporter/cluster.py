@@ -1,0 +1,141 @@
+"""What the exporter reads of the cluster: Flux's Kustomizations, and when Flux changed objects.
+
+Lists and nothing else, and of most kinds the metadata alone: it is to see that something changed,
+not what is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from labs.understudy.api_server import GIT_REPOSITORY, ApiServer, Kind, Object
+
+KUSTOMIZATION = Kind("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "kustomizations")
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+METADATA = (
+    Kind("v1", "ConfigMap", "configmaps"),
+    Kind("v1", "Namespace", "namespaces"),
+    Kind("v1", "Service", "services"),
+    Kind("v1", "ServiceAccount", "serviceaccounts"),
+)
+"""The kinds, with Deployments, whose corrections are counted. Never Secrets."""
+FLUX = "kustomize-controller"
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """Which Kustomization."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, order=True)
+class Managed:
+    """An object that a Kustomization applied, by its kind and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Kustomization:
+    """What Flux says of a Kustomization; revisions are the names of commits, or ''."""
+
+    name: Name
+    path: str
+    source: Name
+    suspended: bool
+    failing: bool
+    applied: str
+    attempted: str
+    reconciled: float | None
+    """When the applied revision was last reconciled: Unix seconds, to the second."""
+    inventory: tuple[Managed, ...]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Which object stands under a name, and when Flux last changed it."""
+
+    uid: str
+    when: str
+
+
+def kustomizations(api: ApiServer) -> list[Kustomization]:
+    """Return the Kustomizations of the cluster. Raises ApiAway, ApiRefused."""
+    return [_kustomization(found) for found in api.list(KUSTOMIZATION)[0]]
+
+
+def sources(api: ApiServer) -> dict[Name, tuple[str, str]]:
+    """Return each GitRepository's address and the commit that Flux has of it."""
+    return {
+        _name(found): (
+            str(found["spec"].get("url", "")),
+            commit(((found.get("status") or {}).get("artifact") or {}).get("revision", "")),
+        )
+        for found in api.list(GIT_REPOSITORY)[0]
+    }
+
+
+def touched(kind: Kind, listed: Iterable[Object]) -> Iterator[tuple[Managed, Touched]]:
+    """Yield the objects that Flux has applied, and when it last changed them."""
+    for found in listed:
+        meta = found["metadata"]
+        times = [
+            str(entry.get("time", ""))
+            for entry in meta.get("managedFields") or ()
+            if entry.get("manager") == FLUX and entry.get("operation") == "Apply"
+        ]
+        if times:
+            managed = Managed(kind.kind, meta.get("namespace", ""), meta["name"])
+            yield managed, Touched(meta["uid"], max(times))
+
+
+def commit(revision: str) -> str:
+    """Return the commit of a revision such as `main@sha1:60c5b9e`."""
+    return revision.rpartition(":")[2]
+
+
+def _kustomization(found: Object) -> Kustomization:
+    spec, status = found["spec"], found.get("status") or {}
+    source = spec.get("sourceRef") or {}
+    name = _name(found)
+    applied = str(status.get("lastAppliedRevision", ""))
+    ready = [one for one in status.get("conditions") or () if one["type"] == "Ready"]
+    entries = (status.get("inventory") or {}).get("entries") or ()
+    return Kustomization(
+        name=name,
+        path=str(spec.get("path", "")),
+        source=Name(source.get("namespace") or name.namespace, str(source.get("name", ""))),
+        suspended=bool(spec.get("suspend")),
+        failing=any(one["status"] == "False" for one in ready),
+        applied=commit(applied),
+        attempted=commit(str(status.get("lastAttemptedRevision", ""))),
+        reconciled=_reconciled(status.get("history") or (), applied),
+        inventory=tuple(_managed(str(entry["id"])) for entry in entries),
+    )
+
+
+def _reconciled(history: Iterable[Mapping[str, Any]], revision: str) -> float | None:
+    times = [
+        datetime.fromisoformat(str(entry["lastReconciled"])).timestamp()
+        for entry in history
+        if (entry.get("metadata") or {}).get("revision") == revision
+    ]
+    return max(times, default=None)
+
+
+def _managed(ident: str) -> Managed:
+    """Read an inventory's entry, `namespace_name_group_kind`; a name may hold more of the `_`."""
+    place, _, kind = ident.rsplit("_", 2)
+    namespace, _, name = place.partition("_")
+    return Managed(kind, namespace, name)
+
+
+def _name(found: Object) -> Name:
+    return Name(str(found["metadata"]["namespace"]), str(found["metadata"]["name"]))
