@@ -6,7 +6,8 @@ from labs.exercises import drift_evidence as evidence
 from labs.exercises.drift_evidence import APP, LOOK, NAMESPACE, Scaling, seen_before
 from labs.exercises.evidence import value
 from labs.exercises.releases import fetched
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.clone import UPSTREAM
+from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
 from labs.platform.kubernetes import Cluster, Object

@@ -15,8 +15,9 @@ from labs.exercises.drift_evidence import APP, NAMESPACE
 from labs.exercises.evidence import MOST, live, value, way
 from labs.exercises.releases import fetched, short
 from labs.gitops import instances
+from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.config_repo import ConfigRepo
 from labs.platform import flux, kubernetes
 from labs.platform.kubernetes import Cluster
 from labs.step import Attempt, CheckFailed, NotDone

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labs.exercises.evidence import HELLO, MOST, value
-from labs.gitops.config_repo import UPSTREAM, ConfigRepo
+from labs.gitops.clone import UPSTREAM
+from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
 from labs.platform import flux
 from labs.platform.flux import moment

@@ -8,7 +8,8 @@ from labs.errors import LabError
 from labs.exercises import drift_evidence as evidence
 from labs.exercises.drift_evidence import APP, NAMESPACE
 from labs.exercises.evidence import value
-from labs.gitops.config_repo import UPSTREAM, attendees
+from labs.gitops.clone import UPSTREAM
+from labs.gitops.config_repo import attendees
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, rollout
 from labs.platform.kubernetes import Cluster, Object

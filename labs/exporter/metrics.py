@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from labs.exporter.cluster import Kustomization, Name
@@ -60,6 +60,7 @@ class Exporter:
             registry=self.registry,
         )
         self.registry.register(self)
+        ProcessCollector(registry=self.registry)  # what it takes itself
 
     def observe(self, name: Name, seconds: float) -> None:
         """Put one commit's way into the histogram."""
