@@ -66,7 +66,7 @@ def test_the_pods_run_the_images_that_the_node_carries() -> None:
 def test_a_node_of_an_earlier_day_holds_no_port_of_monitoring(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bindings = {"6443/tcp": [{}], "30080/tcp": [{}]}
+    bindings: dict[str, list[dict[str, str]]] = {"6443/tcp": [{}], "30080/tcp": [{}]}
     found = {"HostConfig": {"PortBindings": bindings}, "State": {"Status": "running"}}
     monkeypatch.setattr(docker, "inspect", lambda what, name: found)
     monkeypatch.setattr(docker, "engine_answers", lambda: True)
