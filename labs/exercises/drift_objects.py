@@ -91,11 +91,7 @@ def namespace(attempt: Attempt) -> str:
         "`flux get kustomizations`",
     )
     took = max(0.0, ready - evidence.born(found))
-    elsewhere = [
-        name
-        for name in evidence.strays(cluster.list("v1", "ConfigMap", "default"))
-        if not name.startswith(f"{NAMESPACE}/")
-    ]
+    elsewhere = evidence.strays(cluster.list("v1", "ConfigMap", "default"))
     survived = f"; {', '.join(elsewhere)} was left alone" if elsewhere else ""
     return f"production is back, its pods ready {took:.0f} s after it; {page}{survived}"
 
