@@ -34,7 +34,6 @@ def test_the_wiring_comes_and_again_changes_nothing(tmp_path: Path) -> None:
     assert set(clone.files(written.sha)) == {*handed_out, WIRING}
     assert clone.read(RULES, written.sha) == "groups: []\n"  # a file that is there stays as it is
     assert clone.propose(install) == ""
-    assert monitoring.is_wiring(WIRING)
 
 
 def test_a_repo_of_an_earlier_day_gets_the_folder_too(tmp_path: Path) -> None:

@@ -34,8 +34,3 @@ def files() -> dict[str, str]:
     """Return the files of the folder as it is handed out, by their path in the repo."""
     paths = sorted(path for path in (TEMPLATE / FOLDER).rglob("*") if path.is_file())
     return {path.relative_to(TEMPLATE).as_posix(): path.read_text() for path in paths}
-
-
-def is_wiring(path: str) -> bool:
-    """Return whether a file of the config repo tells Flux to apply monitoring."""
-    return path.startswith("clusters/") and path.endswith("/monitoring.yaml")
