@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import chdir
+from pathlib import Path
 
 from labs import catalogue, show
 from labs.instance import Instance
@@ -21,18 +22,21 @@ def solve(step_id: str) -> None:
     if step.in_shell:
         visible(instance, step.solution)
     else:
-        _run_cell(step)
+        _run_cell(instance, step)
 
 
-def _run_cell(step: Step) -> None:
-    """Run a cell's source where the reader's own variables are, so that the check sees them."""
-    shell = show.notebook()
-    names: dict[str, Any]
-    if shell is None:
-        from labs import lab
+def _run_cell(instance: Instance, step: Step) -> None:
+    """Run a cell's source where the reader's own variables are, so that the check sees them.
 
-        names = {"lab": lab}
-    else:
-        names = shell.user_ns
+    Outside of a notebook it has none, and runs where the notebooks are.
+    """
     source = compile(step.solution, f"<solution of {step.id}>", "exec")
-    exec(source, names)  # noqa: S102 - the solution is ours, and it is a cell of the notebook
+    shell = show.notebook()
+    if shell is not None:
+        exec(source, shell.user_ns)  # noqa: S102 - the solution is ours, and a cell of the notebook
+        return
+    from labs import lab
+
+    folder = instance.work / "notebooks"
+    with chdir(folder if folder.is_dir() else Path.cwd()):
+        exec(source, {"lab": lab})  # noqa: S102 - as above

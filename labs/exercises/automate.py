@@ -132,7 +132,10 @@ git push --quiet
         title="What the way through Git costs",
         kind="code",
         check=checks.ratio,
-        solution='answer = medians["push"] / medians["kubectl"]\n',
+        solution="""\
+medians = lab.bet(runs=1)  # measured above: it is looked up
+answer = medians["push"] / medians["kubectl"]
+""",
         why="A ratio of two medians on the same machine says more than either of them.",
         hints=(
             "Which two rows of the table does the question compare?",

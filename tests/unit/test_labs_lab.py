@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,7 @@ def test_solve_shows_and_does_it(instance: Instance, capsys: pytest.CaptureFixtu
 
 
 def test_a_solution_in_a_cell_defines_what_its_check_is_handed(
-    monkeypatch: pytest.MonkeyPatch,
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Shell:
         user_ns: dict[str, object]
@@ -149,8 +150,17 @@ def test_a_solution_in_a_cell_defines_what_its_check_is_handed(
     shell_here = Shell()
     shell_here.user_ns = {}
     monkeypatch.setattr(show, "notebook", lambda: shell_here)
-    solve._run_cell(STEPS[1])
+    solve._run_cell(instance, STEPS[1])
     assert shell_here.user_ns["answer"] == 4
+
+
+def test_a_cell_is_solved_where_the_notebooks_are(instance: Instance) -> None:
+    notebooks = instance.work / "notebooks"
+    notebooks.mkdir(parents=True)
+    before = Path.cwd()
+    solve._run_cell(instance, replace(STEPS[1], solution="import os\nos.mkdir('here')\n"))
+    assert (notebooks / "here").is_dir()
+    assert Path.cwd() == before
 
 
 @pytest.mark.parametrize(("call", "near"), [(lab.check, "flag"), (lab.hint, "flag")])
