@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from labs.exercises import drift_evidence as evidence
 from labs.exercises.drift_evidence import APP, LOOK, NAMESPACE, Scaling, seen_before
 from labs.exercises.evidence import value
@@ -17,10 +19,10 @@ from labs.wait import NotYet
 
 def scaled_fact(attempt: Attempt) -> str:
     """Return what became of too many pods. Raises NotYet before that is known."""
-    found = _scaled(attempt.instance, _most(fetched(attempt.instance)))
-    if found is not None and found[1] is not None:
-        return _told(found[0], found[1])
-    if found is None and seen_before(attempt.instance, "scaled"):
+    most = _most(fetched(attempt.instance))
+    if told := _taken_back(attempt.instance, most):
+        return told
+    if _scaled(attempt.instance, most) is None and seen_before(attempt.instance, "scaled"):
         return "they were taken back, within Flux's interval of 30 s"
     raise NotYet("nobody has scaled by hand yet, or Flux has not looked since")
 
@@ -38,25 +40,27 @@ def scaled(attempt: Attempt) -> str:
             todo="write it back below the first `spec:`, commit, push",
         )
     over = running is not None and int(running["spec"]["replicas"]) > most
-    if _scaled(instance, most) is None and not over:
+    if _scaled(instance, most) is None and _put_right(instance) is None and not over:
         if seen_before(instance, "scaled"):
             return f"done before; Git says {says}, and so many run"
         raise NotDone(
-            f"no event tells of more pods than the {most} that a commit asked for",
+            f"neither an event nor Flux's log tells of more pods than the {most} of a commit",
             expected="a Deployment that somebody scaled past that, without Git",
             todo=f"`kubectl scale deployment/{APP} --replicas={most + 2} -n {NAMESPACE}`",
         )
 
-    def back() -> tuple[Scaling, Scaling]:
-        seen = _scaled(instance, most)
-        if seen is None or seen[1] is None:
-            number = "more" if seen is None else seen[0].after
-            raise NotYet(f"{number} pods are asked for; Flux looks every 30 s")
-        return seen[0], seen[1]
+    def back() -> str:
+        now = evidence.deployment(kubernetes.api(instance))
+        if now is not None and int(now["spec"]["replicas"]) > most:
+            raise NotYet(f"{now['spec']['replicas']} pods are asked for; Flux looks every 30 s")
+        told = _taken_back(instance, most)
+        if not told:
+            raise NotYet("more pods were asked for; Flux looks every 30 s")
+        return told
 
-    up, down = attempt.wait(back, what=f"{says} pods again", todo=LOOK)
+    told = attempt.wait(back, what=f"{says} pods again", todo=LOOK)
     at = flux.sha((evidence.apps(kubernetes.api(instance)) or {})["status"]["lastAppliedRevision"])
-    return f"{_told(up, down)}; the commit is {at[:7]}, no new one was needed"
+    return f"{told}; the commit is {at[:7]}, no new one was needed"
 
 
 def recorded(attempt: Attempt) -> str:
@@ -158,6 +162,25 @@ def owned(attempt: Attempt) -> str:
 def _scaled(instance: Instance, most: int) -> tuple[Scaling, Scaling | None] | None:
     events = kubernetes.api(instance).list("v1", "Event", NAMESPACE)
     return evidence.beyond(evidence.scalings(events), most)
+
+
+def _put_right(instance: Instance) -> float | None:
+    """Return when Flux last put the Deployment right since the lab began, by its log."""
+    cluster, what = kubernetes.api(instance), f"Deployment/{NAMESPACE}/{APP}"
+    return max(evidence.corrections(cluster, evidence.begun(instance), what), default=None)
+
+
+def _taken_back(instance: Instance, most: int) -> str:
+    """Return how more than `most` pods came and went, '' before Flux took them back."""
+    seen, at = _scaled(instance, most), _put_right(instance)
+    if seen is not None and seen[1] is not None:
+        return _told(seen[0], seen[1])
+    if at is None or (seen is not None and at < seen[0].at):
+        return ""
+    # Where much happens the events do not tell all; Flux's log has a line for each of its looks.
+    many = f"{seen[0].after} pods" if seen is not None else "more pods"
+    when = time.strftime("%H:%M:%S", time.localtime(at))
+    return f"{many} by hand, and Flux put that right at {when}"
 
 
 def _most(repo: ConfigRepo) -> int:

@@ -6,7 +6,10 @@ by the reader's progress.
 
 from __future__ import annotations
 
+import json
+import math
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +77,34 @@ def beyond(found: list[Scaling], most: int) -> tuple[Scaling, Scaling | None] | 
     up = over[-1]
     back = [each for each in found if each.before > most >= each.after and each.at >= up.at]
     return up, back[0] if back else None
+
+
+def put_right(log: str, what: str) -> list[float]:
+    """Return when Flux changed one of the apps' objects without a new commit, by its log.
+
+    `what` is `Kind/namespace/name`; the times are Unix seconds, oldest first. The log has a line
+    for each look, where the API server combines events that are alike, or drops them.
+    """
+    found, done = [], ""
+    for text in log.splitlines():
+        line = json.loads(text) if text.startswith("{") else {}
+        if (line.get("controller"), line.get("name")) != ("kustomization", APPS):
+            continue
+        if line["msg"].startswith("Reconciliation finished"):
+            done = line.get("revision", "")
+        elif line.get("output", {}).get(what) == "configured" and line.get("revision") == done:
+            found.append(moment(line["ts"]))
+    return found
+
+
+def corrections(cluster: Cluster, since: float, what: str) -> list[float]:
+    """Return when Flux has put an object right after `since`; all times are Unix seconds."""
+    back = max(1, math.ceil(time.time() - since))
+    found: list[float] = []
+    for pod in cluster.list("v1", "Pod", flux.NAMESPACE, "app=kustomize-controller"):
+        # One look earlier, so that the commit is known that had been applied by then.
+        found += put_right(cluster.logs(flux.name(pod), flux.NAMESPACE, back + 60), what)
+    return sorted(at for at in found if at > since)
 
 
 def notes(events: Iterable[Object], verbs: tuple[str, ...]) -> list[Note]:
@@ -163,6 +194,12 @@ def asked(repo: ConfigRepo, what: str) -> list[str]:
     """Return each value that a pushed commit had for a setting, the newest commit's first."""
     found = [value(repo, what, commit.sha) for commit in repo.log(UPSTREAM, HELLO, MOST)]
     return [each.strip("'\"") for each in found]
+
+
+def begun(instance: Instance) -> float:
+    """Return when the reader began the lab, in Unix seconds; 0.0 before that."""
+    told = Progress(instance).read()["labs"].get("drift", {}).get("started")
+    return moment(told) if told else 0.0
 
 
 def seen_before(instance: Instance, step: str) -> bool:

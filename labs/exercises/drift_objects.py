@@ -8,7 +8,6 @@ from labs.exercises.releases import answering
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, rollout
 from labs.platform.kubernetes import Cluster, Object
-from labs.progress import Progress
 from labs.step import Attempt, NotDone
 from labs.wait import NotYet
 
@@ -115,6 +114,5 @@ def _namespace_made_again(instance: Instance, cluster: Cluster) -> bool:
     orders = evidence.apps(cluster)
     if space is None or orders is None:
         return False
-    begun = Progress(instance).read()["labs"].get("drift", {}).get("started")
-    since = max(evidence.born(orders) + YOUNGER, flux.moment(begun) if begun else 0.0)
+    since = max(evidence.born(orders) + YOUNGER, evidence.begun(instance))
     return evidence.born(space) > since

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,10 @@ class Kept:
 
     def __init__(self, *objects: dict[str, Any]) -> None:
         self.objects = list(objects)
+        self.log = ""
+
+    def logs(self, name: str, namespace: str, seconds: int) -> str:
+        return self.log
 
     def get(
         self, api: str, kind: str, name: str, namespace: str | None = None
@@ -255,7 +260,7 @@ def test_nothing_was_done_by_hand_where_all_is_as_old_as_flux(
 ) -> None:
     repo.fetch()
     kept.objects[3]["spec"]["template"] = {"spec": {"containers": [{"name": "hello"}]}}
-    assert "no event tells of more pods than the 2" in undone(checks.scaled, instance)
+    assert "Flux's log tells of more pods than the 2" in undone(checks.scaled, instance)
     assert "every greeting that ran" in undone(checks.fields, instance)
     assert "no ConfigMap but Git's" in undone(objects.objects, instance)
     assert "older than this lab" in undone(objects.namespace, instance)
@@ -297,10 +302,45 @@ def test_more_pods_by_hand_are_waited_for_and_told_with_their_seconds(
     repo.fetch()
     by_hand = scaled(2, 5, "10") | {"kind": "Event"}
     kept.objects.append(by_hand)
+    kept.objects[3]["spec"]["replicas"] = 5
     with pytest.raises(TimedOut, match="5 pods are asked for"):
         checks.scaled(Attempt(instance, timeout=0.0))
+    kept.objects[3]["spec"]["replicas"] = 2
     kept.objects.append(scaled(5, 2, "27") | {"kind": "Event"})
     kept.objects[0]["status"] = {"lastAppliedRevision": "main@sha1:1234567890"}
     said = checks.scaled(Attempt(instance))
     assert "5 pods by hand, 2 again 17 s later; the commit is 1234567" in said
     assert checks.scaled_fact(Attempt(instance)) == "5 pods by hand, 2 again 17 s later"
+
+
+def look(at: str, revision: str, deployment: str = "unchanged", name: str = "apps") -> str:
+    """Return what Flux's log has of one look at a Kustomization."""
+    line: dict[str, Any] = {
+        "controller": "kustomization",
+        "name": name,
+        "revision": f"main@sha1:{revision}",
+    }
+    applied: dict[str, Any] = {
+        "msg": "server-side apply completed",
+        "ts": f"2026-01-01T10:00:{at}Z",
+    }
+    applied |= {"output": {"Deployment/production/hello": deployment}}
+    finished = {"msg": "Reconciliation finished in 1s, next run in 30s", "ts": applied["ts"]}
+    return "\n".join(json.dumps(line | each) for each in (applied, finished))
+
+
+def test_a_correction_is_told_by_flux_where_the_events_are_lost(
+    instance: Instance, repo: ConfigRepo, kept: Kept
+) -> None:
+    repo.fetch()
+    kept.objects.append(thing("Pod", "kustomize-controller", "09:00:00"))
+    kept.objects[-1]["metadata"]["namespace"] = "flux-system"
+    kept.objects[0]["status"] = {"lastAppliedRevision": "main@sha1:1234567890"}
+    new_commit = [look("01", "aaaa"), look("05", "bbbb", "configured"), look("08", "bbbb")]
+    other = look("09", "bbbb", "configured", "elsewhere")
+    kept.log = "\n".join(["not JSON", *new_commit, other])
+    assert "Flux's log tells of more" in undone(checks.scaled, instance)
+    kept.log += "\n" + look("12", "bbbb", "configured")
+    assert "more pods by hand, and Flux put that right at" in checks.scaled(Attempt(instance))
+    Progress(instance).started("drift")  # today: a correction of long ago is not the reader's
+    assert "Flux's log tells of more" in undone(checks.scaled, instance)
