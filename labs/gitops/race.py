@@ -100,6 +100,7 @@ class Track:
                 # Git follows before Flux looks again: it finds nothing to take back.
                 self._commit(version)
                 self._push_again_if_lost(version)
+                self._fetched()
         else:
             self._commit(version)
             if way == "poll":
@@ -159,6 +160,16 @@ class Track:
                 self._commit(version)
             else:
                 return
+
+    def _fetched(self) -> None:
+        """Wait until Flux has what was pushed: it would go back to the commit that it has."""
+        sha, cluster = self._git("rev-parse", "HEAD").strip(), kubernetes.api(self.instance)
+
+        def there() -> None:
+            if (found := flux.fetched(flux.source(cluster))) != sha:
+                raise NotYet(f"Flux has {found[:7]}")
+
+        wait_for(there, what=f"Flux to fetch {sha[:7]}", timeout=LONGEST, interval=0.1)
 
     def _settle(self, version: str) -> None:
         """Wait until Flux has done the newest commit, and only this version's pods are there."""
