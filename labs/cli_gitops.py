@@ -74,7 +74,7 @@ def keys_back() -> None:
 def bench_sync(
     runs: Annotated[int, typer.Option(help="How many pushes.", min=1)] = 10,
 ) -> None:
-    """Push a new greeting again and again; print the time to fetched, applied and live."""
+    """Push a new greeting again and again; print the time to fetched, applied and live, by poll."""
     from labs.gitops import bench
 
     done = bench.pushes(Instance.current(), runs, print)

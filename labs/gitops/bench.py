@@ -17,6 +17,7 @@ from labs.gitops.commits import Commit, Message
 from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
 from labs.gitops.stages import STAGES
+from labs.gitops.untold import untold
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
 from labs.platform.flux import Poll
@@ -39,21 +40,23 @@ class Run:
 def pushes(instance: Instance, runs: int, say: Callable[[str], None]) -> list[Run]:
     """Push `runs` new greetings, spread evenly over the poll's interval, and follow each.
 
-    The greeting that was there comes back with the last commit.
+    Flux is told of none of them: it is the poll that is measured. The greeting that was there comes
+    back with the last commit.
     """
     repo = attendees(instance)
     repo.fetch()
     before = _greeting(repo.read(FILE, UPSTREAM))
     done = []
-    for number in range(runs):
-        poll = wait_for_phase(instance, number / runs)
-        commit = _greet(instance, f"Hello, push {number + 1} of {runs}")
-        seen = sync.follow(instance, commit.sha)
-        due = (poll.last + poll.interval - seen.reached["pushed"].at) % poll.interval
-        seconds = {stage: seen.seconds(stage) for stage in LATER}
-        done.append(Run(commit, due, seconds))
-        shown = "  ".join(f"{stage} {seconds[stage]:5.1f} s" for stage in LATER)
-        say(f"{number + 1:3} of {runs}  {commit.short}  poll due in {due:4.1f} s  {shown}")
+    with untold(instance):
+        for number in range(runs):
+            poll = wait_for_phase(instance, number / runs)
+            commit = _greet(instance, f"Hello, push {number + 1} of {runs}")
+            seen = sync.follow(instance, commit.sha)
+            due = (poll.last + poll.interval - seen.reached["pushed"].at) % poll.interval
+            seconds = {stage: seen.seconds(stage) for stage in LATER}
+            done.append(Run(commit, due, seconds))
+            shown = "  ".join(f"{stage} {seconds[stage]:5.1f} s" for stage in LATER)
+            say(f"{number + 1:3} of {runs}  {commit.short}  poll due in {due:4.1f} s  {shown}")
     sync.follow(instance, _greet(instance, before).sha)
     return done
 
