@@ -16,18 +16,11 @@ app.add_typer(automation_app, name="automation")
 @automation_app.command("files")
 def automation_files() -> None:
     """Put image automation's files into your clone of the config repo; committing is yours."""
-    from labs.gitops import image_automation, instances
-    from labs.gitops.config_repo import attendees
+    from labs import cli_files
+    from labs.gitops import image_automation
 
-    instance = Instance.current()
-    repo, folder = attendees(instance), instances.folder(instance)
-    laid = repo.lay(lambda draft: image_automation.install(draft, folder))
-    if not laid:
-        print("your clone has them all")
-        return
-    print("\n".join(laid))
-    print(f"\nThey are in {repo.path}, uncommitted. Look at them, then:\n")
-    print('  git add --all && git commit -m "Keep images up to date" && git push')
+    look = "They are in {path}, uncommitted. Look at them"
+    cli_files.lay(image_automation.install, look, "Keep images up to date")
 
 
 @automation_app.command("connect")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from typing import Any, cast
+from html import escape
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def notebook() -> Any | None:
@@ -29,6 +34,22 @@ def markdown(text: str) -> None:
     from IPython.display import Markdown, display
 
     display(Markdown(text))  # type: ignore[no-untyped-call]
+
+
+def svg(figure: Figure, words: str) -> str:
+    """Return a figure as an SVG that has the words for who does not see it."""
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    text = drawn.getvalue()
+    label = escape(words, quote=True)
+    return text[text.index("<svg ") :].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def drawing(text: str) -> None:
+    """Show an SVG in the notebook."""
+    from IPython.display import SVG, display
+
+    display(SVG(text))  # type: ignore[no-untyped-call]
 
 
 class Passing:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from html import escape
 
+from labs import show
 from labs.gitops import asking, bench
 from labs.gitops.race import WAYS, Round, Way, median
 from labs.instance import Instance
@@ -93,17 +92,12 @@ def picture(found: Sequence[Round]) -> str:
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds from the command: filled, first new answer; hollow, last old answer")
     axes.spines[["top", "right"]].set_visible(False)
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return _told(drawn.getvalue(), found)
+    return show.svg(figure, _in_words(found))
 
 
-def _told(svg: str, found: Sequence[Round]) -> str:
-    """Give a drawing the words that a screen reader reads in its place."""
-    words = "; ".join(
+def _in_words(found: Sequence[Round]) -> str:
+    """Return what the picture shows, for who does not see it."""
+    return "; ".join(
         f"{WAYS[way]}: first new answer after {median(found, way):.1f} s (median)"
         for way in ways_of(found)
-    )
-    return svg[svg.index("<svg ") :].replace(
-        "<svg ", f'<svg role="img" aria-label="{escape(words, quote=True)}" ', 1
     )

@@ -114,9 +114,7 @@ def _is_itself(instance: Instance, tag: str) -> bool:
 
 def _show(found: Bet) -> None:
     if show.notebook() is not None:
-        from IPython.display import SVG, display
-
-        display(SVG(race_table.picture(found.rounds)))  # type: ignore[no-untyped-call]
+        show.drawing(race_table.picture(found.rounds))
     text = race_table.table(found.rounds)
     show.markdown(f"{text}\n\n{race_table.requests(found.rounds)}. {found.conditions}.")
 

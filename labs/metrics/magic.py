@@ -87,7 +87,9 @@ def _drawn(instance: Instance, found: Matrix, wanted: Asked) -> Frame:
         start, even = wanted.at - timedelta(seconds=wanted.span), spaced(frame, wanted.step)
     shown, remark = plot.drawable(even)
     title = wanted.title or " ".join(wanted.promql.split())
-    _display(plot.picture(shown, title, _deploys(instance, start, wanted.at), (start, wanted.at)))
+    show.drawing(
+        plot.picture(shown, title, _deploys(instance, start, wanted.at), (start, wanted.at))
+    )
     if remark:
         show.line(remark)
     return frame
@@ -111,9 +113,3 @@ def _nothing(wanted: Asked) -> None:
         f"No series has a value {span}: no such metric, no such label, or nothing scraped yet. "
         "`%promql count by (job) (up)` shows what is scraped."
     )
-
-
-def _display(svg: str) -> None:
-    from IPython.display import SVG, display
-
-    display(SVG(svg))  # type: ignore[no-untyped-call]

@@ -5,11 +5,10 @@ An SVG, so that it stays sharp; lines differ by their strokes as well as by thei
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
+from labs import show
 from labs.metrics.deploys import Deploy
 from labs.metrics.frames import Frame
 
@@ -73,11 +72,7 @@ def picture(frame: Frame, title: str, deploys: Sequence[Deploy], ends: tuple[Any
     if len(frame.columns) > 1:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3,
                       fontsize=8, frameon=False)  # fmt: skip
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    svg = drawn.getvalue()
-    words = escape(in_words(frame, title, deploys), quote=True)
-    return svg[svg.index("<svg ") :].replace("<svg ", f'<svg role="img" aria-label="{words}" ', 1)
+    return show.svg(figure, in_words(frame, title, deploys))
 
 
 def in_words(frame: Frame, title: str, deploys: Sequence[Deploy]) -> str:

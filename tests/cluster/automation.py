@@ -37,8 +37,8 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     return wait_for(condition, what=what, timeout=SECONDS, interval=0.2)
 
 
-def deployed(instance: Instance, name: str) -> None:
-    found = kubernetes.api(instance).get("apps/v1", "Deployment", name, flux.NAMESPACE)
+def deployed(instance: Instance, name: str, namespace: str = flux.NAMESPACE) -> None:
+    found = kubernetes.api(instance).get("apps/v1", "Deployment", name, namespace)
     if not (found or {}).get("status", {}).get("readyReplicas"):
         raise NotYet(f"{name}: {(found or {}).get('status', 'not there')}")
 

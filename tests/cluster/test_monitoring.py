@@ -23,7 +23,7 @@ from labs.platform import flux, kubernetes
 from labs.platform.loopback import fetch
 from labs.run import CommandFailed, run
 from labs.wait import NotYet
-from tests.cluster.automation import until, write
+from tests.cluster.automation import deployed, until, write
 from tests.cluster.connected import connect
 
 RULES = f"{monitoring.FOLDER}/rules/lab.yml"
@@ -93,9 +93,7 @@ def gone(instance: Instance) -> None:
 
 
 def ready(instance: Instance, name: str) -> None:
-    found = kubernetes.api(instance).get("apps/v1", "Deployment", name, monitoring.NAMESPACE)
-    if not (found or {}).get("status", {}).get("readyReplicas"):
-        raise NotYet(f"{name}: {(found or {}).get('status', 'not there')}")
+    deployed(instance, name, monitoring.NAMESPACE)
 
 
 def address(instance: Instance, part: str) -> str:
