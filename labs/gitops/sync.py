@@ -182,7 +182,7 @@ class _View:
         return _Told(max(times))
 
     def _live(self) -> _Told:
-        times = [0.0]
+        times, services = [0.0], []
         for each in flux.kustomizations(self._cluster):
             self._refuse_failed(each)
             times.append(flux.since(each) or 0.0)
@@ -190,7 +190,11 @@ class _View:
                 if kind == "Deployment":
                     times.append(rollout.finished(self._cluster, namespace, name))
                 if kind == "Service":
-                    self._answered_by_new_pods(namespace, name)
+                    services.append((namespace, name))
+        # Only a finished rollout has told all of its old pods to end: asked before it, the page
+        # may be answered by a new one, and right after by an old one that was told in between.
+        for namespace, name in services:
+            self._answered_by_new_pods(namespace, name)
         return _Told(max(times))
 
     def _answered_by_new_pods(self, namespace: str, name: str) -> None:
