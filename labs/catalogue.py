@@ -120,6 +120,14 @@ LABS = (
         changes="a bad version is undone for good; the app is locked, and unlocked again",
         needs=("servers", "cluster", "flux", "app"),
     ),
+    Lab(
+        8,
+        "drift",
+        "Drift",
+        25,
+        changes="production is changed by hand, suspended, deleted; in the end it is as Git says",
+        needs=("servers", "cluster", "flux", "app"),
+    ),
 )
 
 

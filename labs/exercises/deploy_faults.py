@@ -163,7 +163,7 @@ def missing(repo: ConfigRepo, revision: str = "") -> list[str]:
         path = repo.path / KUSTOMIZATION
         text = path.read_text() if path.exists() else ""
         files = [each.relative_to(repo.path).as_posix() for each in repo.path.rglob("*.yaml")]
-    return [name for name in _named(text) if not _there(posixpath.join(FOLDER, name), files)]
+    return [name for name in named(text) if not _there(posixpath.join(FOLDER, name), files)]
 
 
 def broken_commit(repo: ConfigRepo) -> Commit | None:
@@ -180,7 +180,7 @@ def wrong_move(instance: Instance, repo: ConfigRepo) -> Move | None:
     return next((move for move in moves(repo) if move.after not in there), None)
 
 
-def _named(text: str) -> list[str]:
+def named(text: str) -> list[str]:
     """Return what a kustomization.yaml names: resources, and the files of patches."""
     try:
         found: Any = YAML(typ="safe", pure=True).load(StringIO(text)) or {}
