@@ -21,6 +21,9 @@ OUTPUT = PROJECT / ".lab" / "test-output"
 """Output notebooks, screenshots, timings and junit.xml of the last run."""
 SUITES = ("tests/cluster", "tests/browser")
 """The unit tests are one of the checks, which come first."""
+STREAMS = ("--numprocesses=2", "--dist=loadgroup", "--verbose")
+"""Two at once, each on a lab of its own, in tests/conftest.py's order: they mostly wait for the
+cluster, not for the processor. A line for each test, as each begins and ends by itself."""
 
 
 def main() -> int:
@@ -45,7 +48,8 @@ def main() -> int:
     from scripts.supply import api as supply
 
     supply.ensure(say=say)
-    words = ["-m", "pytest", *SUITES, "--durations=15", f"--junitxml={OUTPUT / 'junit.xml'}"]
+    words = ["-m", "pytest", *SUITES, *STREAMS, "--durations=15"]
+    words.append(f"--junitxml={OUTPUT / 'junit.xml'}")
     return subprocess.run(
         [sys.executable, *words, *sys.argv[1:]], cwd=PROJECT, check=False
     ).returncode

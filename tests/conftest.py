@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from labs.instance import DEFAULT_NAME, PROJECT, Instance
+from tests import streams
+from tests.streams import LAB_NAME
 
 OUTPUT = Path(os.environ.get("LAB_TEST_OUTPUT", PROJECT / ".lab" / "test-output"))
 """Where output notebooks, screenshots and timings of a run are kept."""
@@ -27,7 +29,7 @@ def instance(request: pytest.FixtureRequest) -> Iterator[Instance]:
     from labs.platform.steps import Steps
     from scripts.supply import api as supply
 
-    os.environ.setdefault("LAB_NAME", "hackfest-test")
+    os.environ["LAB_NAME"] = LAB_NAME
     lab = Instance.current()
     if lab.name == DEFAULT_NAME:
         pytest.fail("the tests run on a lab of their own, never on 'hackfest': unset LAB_NAME")
@@ -50,3 +52,15 @@ def instance(request: pytest.FixtureRequest) -> Iterator[Instance]:
     yield lab
     if not keep:
         platform.clean(lab, steps)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    streams.arrange(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that tests have recorded: their own output stays with their process."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "table":
+                terminalreporter.write_line(f"\n{text}")

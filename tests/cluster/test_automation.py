@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.gitops import image_automation, instances
+from labs.gitops import image_automation
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.image_automation import connection
 from labs.instance import PROJECT, Instance, write_json
@@ -38,6 +38,7 @@ from tests.cluster.automation import (
     until,
     write,
 )
+from tests.cluster.connected import connect
 
 NOTIFICATION = "notification.toolkit.fluxcd.io/v1"
 PUSHES = 3
@@ -50,8 +51,7 @@ def lab_command(*words: str) -> str:
 @pytest.fixture(scope="module")
 def lab(instance: Instance) -> Iterator[Instance]:
     """The lab, with image automation brought in by the commands and by plain git."""
-    instances.create(instance, instances.DEFAULT)
-    run("bash", "-c", f"set -euo pipefail; {instances.command(instance)}", timeout=300)
+    connect(instance)
     push_image(instance, newer_versions(instance)[0])  # so that there is something to choose
     repo = attendees(instance)
     before = repo.fetch().sha

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import statistics
 import time
@@ -24,6 +23,7 @@ from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 from tests.cluster.test_git_server import Clone
+from tests.streams import LAB_NAME
 
 ATTACK = PROJECT / "tests/cluster/attack.py"
 WORKFLOW = ".github/workflows/image.yml"
@@ -37,7 +37,7 @@ PUSHES = 5
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """A lab with Git server, registry and CI alone."""
-    name = f"{os.environ.get('LAB_NAME', 'hackfest-test')}-built"
+    name = f"{LAB_NAME}-built"
     made = Instance(name, tmp_path_factory.mktemp("labs") / name)
     supply.ensure("servers", "ci")
     docker.remove_all(made)

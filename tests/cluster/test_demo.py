@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from labs.catalogue import step_named
 from labs.demo.story import STAGES
-from labs.gitops import instances, sync
+from labs.gitops import sync
 from labs.gitops.config_repo import attendees
 from labs.gitops.image_automation import connection
 from labs.instance import Instance, write_json
@@ -22,7 +21,7 @@ from labs.platform import app, git_server, jupyter
 from labs.platform.environment import environment
 from labs.platform.loopback import DIRECT
 from labs.run import run
-from labs.shell import visible
+from tests.cluster.connected import connect
 
 SECONDS = 600
 BACK_SECONDS = 180
@@ -42,11 +41,7 @@ class State:
 @pytest.fixture(autouse=True)
 def looked_after(instance: Instance) -> None:
     """A lab that Flux looks after, whether or not the notebooks were run before."""
-    if instances.state(instance).word != "connected":
-        for step in ("first-commit", "instance", "install-agents"):
-            visible(instance, step_named(step)[1].solution)
-    visible(instance, "git pull --quiet --rebase")
-    sync.follow(instance, timeout=240)
+    connect(instance)
 
 
 def state(instance: Instance) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,7 @@ def test_each_step_passes_with_a_kernel_of_its_own(name: str, kept: Path, cwd: P
     report.seconds["restarted"] = took
 
 
-def test_durations_are_kept(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_durations_are_kept(output: Path, record_property: Callable[[str, object], None]) -> None:
     assert len(REPORTS) == len(NAMES)
     write_json(output / "notebooks.json", [report.__dict__ for report in REPORTS])
-    with capsys.disabled():
-        print("\n" + rehearsal.table(REPORTS))
+    record_property("table", rehearsal.table(REPORTS))

@@ -31,6 +31,7 @@ from scripts.supply.cache import Cache
 from scripts.supply.catalogue import Catalogue, Image, Rootfs
 from scripts.supply.maker import Maker
 from scripts.supply.parts import Plan
+from tests.streams import LAB_NAME
 
 OWN = {"git-server", "registry-gate", "hello", "hello-base", "ci"}
 
@@ -56,7 +57,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An empty registry on a loopback port of its own."""
     ref = api.image("registry")
     api.load(ref)
-    name = f"{os.environ.get('LAB_NAME', 'hackfest-test')}-pull-registry"
+    name = f"{LAB_NAME}-pull-registry"
     run("docker", "rm", "--force", "--volumes", name)
     run("docker", "run", "--detach", "--name", name, "--publish", "127.0.0.1::5000", ref)
     try:
@@ -138,7 +139,7 @@ def slim(folder: Path, made: Catalogue) -> Path:
 
 def bare_node(folder: Path, made: Catalogue) -> Path:
     """Return what stands in for kind's node: the lab's, without its images, to be quick."""
-    name = f"{os.environ.get('LAB_NAME', 'hackfest-test')}-pull-bare"
+    name = f"{LAB_NAME}-pull-bare"
     run("docker", "rm", "--force", "--volumes", name)
     run("docker", "create", "--name", name, api.node_image())
     root, target = folder / "node-root.tar", folder / "node.tar"
@@ -219,7 +220,7 @@ def test_everything_is_pulled_under_its_upstream_name(empty: Plan, mirror: Mirro
 
 def images_in(node: str) -> set[str]:
     """Return the names of the images that a node image holds, as its own containerd lists them."""
-    name = f"{os.environ.get('LAB_NAME', 'hackfest-test')}-pull-node"
+    name = f"{LAB_NAME}-pull-node"
     run("docker", "rm", "--force", "--volumes", name)
     run(
         *("docker", "run", "--detach", "--name", name, "--network=none"),
