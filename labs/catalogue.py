@@ -128,6 +128,14 @@ LABS = (
         changes="production is changed by hand, suspended, deleted; in the end it is as Git says",
         needs=("servers", "cluster", "flux", "app"),
     ),
+    Lab(
+        9,
+        "monitoring",
+        "Monitoring through Git",
+        45,
+        changes="Prometheus comes by a commit, learns from two more, and is deleted, twice",
+        needs=("servers", "cluster", "flux", "app", "monitoring"),
+    ),
 )
 
 
