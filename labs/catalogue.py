@@ -136,6 +136,14 @@ LABS = (
         changes="Prometheus comes by a commit, learns from two more, and is deleted, twice",
         needs=("servers", "cluster", "flux", "app", "monitoring"),
     ),
+    Lab(
+        10,
+        "incident",
+        "A release goes wrong",
+        60,
+        changes="visitors come to the app, a release fails them, and is taken back for good",
+        needs=("servers", "cluster", "flux", "app", "ci", "monitoring"),
+    ),
 )
 
 

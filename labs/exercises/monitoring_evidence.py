@@ -47,13 +47,13 @@ class Written:
 
 def jobs(text: str) -> list[str]:
     """Return the names of the scrape jobs in a configuration; none where it cannot be read."""
-    found = _loaded(text).get("scrape_configs") or []
+    found = loaded(text).get("scrape_configs") or []
     return [str(one["job_name"]) for one in found if isinstance(one, dict) and "job_name" in one]
 
 
 def rules(path: str, text: str) -> list[Written]:
     """Return the rules in a file's text; none where it cannot be read."""
-    groups = _loaded(text).get("groups") or []
+    groups = loaded(text).get("groups") or []
     found = [
         rule
         for group in groups
@@ -154,7 +154,7 @@ def unmoved(root: Path, rule: Written, expr: str) -> bool:
     """
     path = root / rule.path
     text = path.read_text()
-    document = _loaded(text)
+    document = loaded(text)
     for one in (one for group in document["groups"] for one in group["rules"]):
         if one.get(rule.kind) == rule.name:
             one["expr"] = expr
@@ -205,7 +205,8 @@ def in_force(instance: Instance, name: str) -> None:
         raise NotYet(f"Prometheus says of {name}: {found[0].error or 'not evaluated yet'}")
 
 
-def _loaded(text: str) -> dict[str, Any]:
+def loaded(text: str) -> dict[str, Any]:
+    """Return the first document of a text; empty where it cannot be read."""
     try:
         documents = yaml_places.load(text)
     except Unreadable:  # `lab lint` and the checks' own promtool say so
