@@ -1,8 +1,12 @@
-"""The command `lab dashboards`; labs/cli.py mounts it."""
+"""The commands `lab dashboards` and `lab monitoring enforce`; labs/cli.py mounts them."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from labs.cli_monitoring import monitoring_app
 
 app = typer.Typer()
 
@@ -21,3 +25,15 @@ def dashboards() -> None:
             undrawn = "" if panel.kind in DRAWN else ", which Grafana draws and the lab does not"
             print(f"    {panel.title} ({panel.kind}{undrawn})")
     print('\nIn a notebook: lab.dashboard("app")')
+
+
+@monitoring_app.command("enforce")
+def enforce(
+    off: Annotated[bool, typer.Option("--off", help="Leave it to `lab lint` again.")] = False,
+) -> None:
+    """Have the Git server refuse what promtool and amtool refuse, from this commit on."""
+    from labs.gitops.config_repo import attendees
+    from labs.gitops.monitoring.enforcing import enforce as switch
+    from labs.instance import Instance
+
+    print(switch(attendees(Instance.current()), on=not off).commit)
