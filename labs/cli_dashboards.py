@@ -1,4 +1,4 @@
-"""The commands `lab dashboards` and `lab monitoring enforce`; labs/cli.py mounts them."""
+"""The commands about dashboards, and `lab monitoring enforce`; labs/cli.py mounts them."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def enforce(
     from labs.instance import Instance
 
     print(switch(attendees(Instance.current()), on=not off).commit)
+
+
+@app.command()
+def grafana() -> None:
+    """Run Grafana beside the lab with your clone's dashboards, where its image can be pulled."""
+    from labs.instance import Instance
+    from labs.platform import grafana as platform
+
+    print(f"Grafana, to look and no more: {platform.ensure(Instance.current(), print)}")

@@ -95,12 +95,13 @@ def _unreadable(boards: Sequence[tuple[str, str, Dashboard]], promtool: Path) ->
             timeout=SECONDS,
         )
     except CommandFailed as refused:
-        said = list(_said(boards, f"{refused.stdout}\n{refused.stderr}"))
+        said = list(told(boards, f"{refused.stdout}\n{refused.stderr}"))
         return said or [f"{DASHBOARDS}: {refused.found}"]
     return []
 
 
-def _said(boards: Sequence[tuple[str, str, Dashboard]], words: str) -> Iterator[str]:
+def told(boards: Sequence[tuple[str, str, Dashboard]], words: str) -> Iterator[str]:
+    """Yield what promtool said of queries, each with its file and line."""
     for line in words.splitlines():
         refused = REFUSED.match(line.strip())
         if refused:
