@@ -52,6 +52,15 @@ def drawing(text: str) -> None:
     display(SVG(text))  # type: ignore[no-untyped-call]
 
 
+def html(text: str) -> None:
+    """Show HTML in the notebook; the command line has nothing to show it with."""
+    if notebook() is None:
+        return
+    from IPython.display import HTML, display
+
+    display(HTML(text))  # type: ignore[no-untyped-call]
+
+
 class Passing:
     """A line that shows for as long as something is under way, and leaves no trace."""
 

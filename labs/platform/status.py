@@ -40,6 +40,7 @@ def parts(instance: Instance) -> list[Part]:
         _asked("Cluster", lambda: _cluster(instance)),
         _asked("Flux", lambda: _flux(instance)),
         *(_asked(title, lambda t=title: _monitoring(instance, t)) for title in MONITORING),  # type: ignore[misc]
+        *_grafana(instance),
     ]
 
 
@@ -147,6 +148,13 @@ def _monitoring(instance: Instance, title: str) -> Part:
     answer = fetch(f"{address}/-/healthy", timeout=5)
     well = answer.status == 200
     return Part(title, well, "running" if well else f"answers {answer.status}", address)
+
+
+def _grafana(instance: Instance) -> list[Part]:
+    """Return nothing where nobody asked for it: the lab does without."""
+    if not docker.engine_answers() or docker.state(instance.container("grafana")) == "absent":
+        return []
+    return [_asked("Grafana", lambda: _container(instance, "grafana", "Grafana", "grafana"))]
 
 
 def _tail(text: str, lines: int) -> str:
