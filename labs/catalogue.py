@@ -133,7 +133,7 @@ LABS = (
         "monitoring",
         "Monitoring through Git",
         45,
-        changes="Prometheus comes by a commit, learns from two more, and is deleted, twice",
+        changes="Prometheus comes by a commit, learns from three more, and is deleted, twice",
         needs=("servers", "cluster", "flux", "app", "monitoring"),
     ),
     Lab(

@@ -1,12 +1,15 @@
-"""The steps of lab `monitoring`: Prometheus by a commit, a target and a rule, and what it loses."""
+"""The steps of lab `monitoring`: Prometheus by a commit, taught by three more, and deleted."""
 
 from __future__ import annotations
 
 from labs.exercises import monitoring_checks as checks
 from labs.exercises import monitoring_data as data
+from labs.exercises import monitoring_server as server
 from labs.exercises.monitoring_checks import REQUESTS
 from labs.exercises.monitoring_evidence import SCRAPE, TESTS
 from labs.gitops.monitoring.check import RULES
+from labs.gitops.monitoring.dashboards import DASHBOARDS
+from labs.gitops.monitoring.enforcing import SWITCH
 from labs.step import Step
 
 JOB = """\
@@ -47,6 +50,22 @@ tests:
         exp_samples:
           - labels: namespace:probes:rate1m{namespace="production", result="successful"}
             value: 1.2
+"""
+PANEL = """\
+    {
+      "id": 90,
+      "type": "timeseries",
+      "title": "Probes",
+      "gridPos": { "h": 8, "w": 24, "x": 0, "y": 90 },
+      "datasource": { "type": "prometheus", "uid": "${datasource}" },
+      "targets": [
+        {
+          "refId": "A",
+          "expr": "namespace:probes:rate1m{namespace=\\"$namespace\\"}",
+          "legendFormat": "{{result}}"
+        }
+      ]
+    },
 """
 BORN = """\
 born() { date --date "$(kubectl get "$@" --output jsonpath='{.metadata.creationTimestamp}')" +%s; }
@@ -141,6 +160,55 @@ fi
             "Which three files are it? What does `lab lint` say of a rule that no list names?",
             "Would the test fail if the rule were wrong? Try it: change a number in it.",
             f"The files of the text, `- probes.yml` in {RULES}/kustomization.yaml; commit, push.",
+        ),
+    ),
+    Step(
+        id="panel",
+        title="A panel",
+        kind="edit",
+        check=server.drawn,
+        solution=f"""\
+git pull --quiet --rebase
+if [ -z "$(git log --format=%h --grep='^Show how often pods are asked')" ]; then
+  sed -i '/^  "panels": \\[/r /dev/stdin' {DASHBOARDS}/app.json <<'END'
+{PANEL}END
+  lab lint
+  git commit --quiet --all --message "Show how often pods are asked"
+  git push --quiet
+  lab sync
+fi
+""",
+        why="A dashboard that was clicked together belongs to who clicked it, for as long.",
+        hints=(
+            "Which list of the file holds the panels, and what parts two of them?",
+            "What does `lab lint` say of the file? Is there a comma too many, or one too few?",
+            f'The panel of the text below `"panels": [` in {DASHBOARDS}/app.json; commit, push.',
+        ),
+    ),
+    Step(
+        id="enforced",
+        title="The Git server judges",
+        kind="edit",
+        check=server.enforced,
+        solution=f"""\
+git pull --quiet --rebase
+if [ -z "$(git log --format=%h -- {SWITCH})" ]; then
+  echo "monitoring: enforced" > {SWITCH}
+  git add {SWITCH}
+  git commit --quiet --message "Have the Git server judge monitoring"
+  git push --quiet
+  # and what that is worth: a parenthesis too many
+  sed -i 's|expr: sum by|expr: (sum by|' {RULES}/probes.yml
+  git commit --quiet --all --message "Break the rule"
+  git push || git reset --quiet --keep origin/main
+  lab sync
+fi
+""",
+        why="What a person may forget, a server does not; and who switched it on is in Git.",
+        hints=(
+            "Where does the file have to be? What does `docs/git-server.md` say that it holds?",
+            "What does the server say to a rule with a parenthesis too many?",
+            f"`monitoring: enforced` in {SWITCH}; `git add {SWITCH}`, commit, push.",
         ),
     ),
     Step(

@@ -29,6 +29,7 @@ from labs.instance import Instance
 from labs.platform.prometheus import BadQuery
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
+from scripts.supply import api as supply
 
 REQUESTS = "sum(rate(hello_http_requests_total[1m]))"
 """How many requests the app answers a second, all its pods and paths together."""
@@ -181,7 +182,7 @@ def refuse_unproved(repo: ConfigRepo, rule: Written, others: tuple[str, ...]) ->
     with tempfile.TemporaryDirectory(prefix="monitoring-") as folder:
         root = Path(folder)
         lay_out(repo, root)
-        if wrong := check.problems(root):
+        if wrong := check.problems(root, supply.tool):
             raise CheckFailed(
                 short(wrong[0], 300),
                 expected="files that `promtool` and its tests have nothing against",

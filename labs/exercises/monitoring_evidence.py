@@ -18,7 +18,9 @@ from labs.gitops import monitoring, yaml_places
 from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
 from labs.gitops.config_repo import ConfigRepo
+from labs.gitops.monitoring import dashboards
 from labs.gitops.monitoring.check import RULES
+from labs.gitops.monitoring.dashboards import DASHBOARDS, NotADashboard, Panel
 from labs.gitops.yaml_places import Unreadable
 from labs.instance import Instance
 from labs.platform import prometheus
@@ -43,6 +45,23 @@ class Written:
     kind: str
     """`record` or `alert`, as the file calls it."""
     expr: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A panel as a dashboard's file has it, and what the dashboard's variables are."""
+
+    path: str
+    panel: Panel
+    variables: Mapping[str, str]
+
+    @property
+    def queries(self) -> list[str]:
+        """What it asks Prometheus, as it asks it."""
+        return [
+            dashboards.filled_in(one.expr, {"__rate_interval": "1m", **self.variables})
+            for one in self.panel.targets
+        ]
 
 
 def jobs(text: str) -> list[str]:
@@ -91,6 +110,20 @@ def all_rules(files: Mapping[str, str]) -> list[Written]:
     ]
 
 
+def all_panels(files: Mapping[str, str]) -> list[Drawn]:
+    """Return the panels of the files that are dashboards; none of one that cannot be read."""
+    found = []
+    for path, text in files.items():
+        if not path.startswith(f"{DASHBOARDS}/") or not path.endswith(".json"):
+            continue
+        try:
+            board = dashboards.read(path, text)
+        except NotADashboard:  # `lab lint` and the checks' own judge say so
+            continue
+        found += [Drawn(path, panel, board.variables) for panel in board.panels]
+    return found
+
+
 class Additions:
     """What a repo has of monitoring beyond what was handed out."""
 
@@ -105,6 +138,12 @@ class Additions:
         came = {name for files in self._came for name in jobs(files.get(SCRAPE, ""))}
         found = texts(self._repo, f"{monitoring.FOLDER}/prometheus", revision).get(SCRAPE, "")
         return [name for name in jobs(found) if name not in came]
+
+    def panels(self, revision: str = UPSTREAM) -> list[Drawn]:
+        """Return the panels of dashboards that did not come with the folder, by their titles."""
+        came = {(one.path, one.panel.title) for files in self._came for one in all_panels(files)}
+        found = all_panels(texts(self._repo, DASHBOARDS, revision))
+        return [one for one in found if (one.path, one.panel.title) not in came]
 
     def rules(self, kind: str, revision: str = UPSTREAM) -> list[Written]:
         """Return the rules of a kind (`record`, `alert`) that did not come with the folder."""
