@@ -21,6 +21,7 @@ from labs.gitops.verbs import (
     render,
     rollback,
     sync,
+    traffic,
     unlock,
     workloads,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "solve",
     "start",
     "sync",
+    "traffic",
     "unlock",
     "wait",
     "watch",
