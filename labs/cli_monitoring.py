@@ -59,3 +59,34 @@ def traffic_off(
     from labs.gitops import verbs
 
     verbs.traffic(False, reason=reason, dry_run=dry_run, wait=not no_wait, as_user=as_user)
+
+
+@app.command()
+def alerts() -> None:
+    """List the alerts that fire, and the silences that hold."""
+    from labs import alerting
+
+    alerting.alerts()
+
+
+@app.command()
+def silence(
+    alert: Annotated[str, typer.Argument(help="An alert's name, such as `AppSlow`.")],
+    span: Annotated[str, typer.Option("--for", help="How long, such as 10m.")] = "10m",
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why, for whoever wonders.")] = "",
+    labels: Annotated[str, typer.Option("--labels", help="Narrows it: `app=hello`.")] = "",
+) -> None:
+    """Have nobody told of an alert for a while."""
+    from labs import alerting
+
+    alerting.silence(alert, span, reason, labels=labels)
+
+
+@app.command()
+def unsilence(
+    ident: Annotated[str, typer.Argument(metavar="ID", help="As `lab alerts` lists it.")],
+) -> None:
+    """End a silence now."""
+    from labs import alerting
+
+    alerting.unsilence(ident)

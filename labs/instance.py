@@ -28,6 +28,7 @@ PREFERRED_PORTS = {
     "api": 6443,
     "prometheus": 9090,
     "alertmanager": 9093,
+    "alerts": 9094,
 }
 """Published on loopback. A port in use moves up to the next free one, and that is said."""
 
