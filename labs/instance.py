@@ -29,6 +29,7 @@ PREFERRED_PORTS = {
     "prometheus": 9090,
     "alertmanager": 9093,
     "grafana": 3000,
+    "alerts": 9094,
 }
 """Published on loopback. A port in use moves up to the next free one, and that is said."""
 

@@ -15,8 +15,12 @@ from labs.platform.loopback import fetch
 from labs.wait import NotYet
 from scripts.supply import api as supply
 
-MONITORING = ("Prometheus", "Alertmanager")
-"""As they are shown; in small letters, the names of their Deployments and ports."""
+MONITORING = {
+    "Prometheus": ("prometheus", "prometheus", "/-/healthy"),
+    "Alertmanager": ("alertmanager", "alertmanager", "/-/healthy"),
+    "Alerts' page": ("receiver", "alerts", "/healthz"),
+}
+"""As they are shown: Deployment, port, and the path that says whether it is well."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,8 @@ def _flux(instance: Instance) -> Part:
 
 
 def _monitoring(instance: Instance, title: str) -> Part:
-    part = title.lower()
-    found = kubernetes.api(instance).get("apps/v1", "Deployment", part, "monitoring")
+    deployment, part, path = MONITORING[title]
+    found = kubernetes.api(instance).get("apps/v1", "Deployment", deployment, "monitoring")
     if found is None:
         return Part(title, True, "not installed: lab 09 does that")
     if not found.get("status", {}).get("readyReplicas"):
@@ -145,7 +149,7 @@ def _monitoring(instance: Instance, title: str) -> Part:
     if not kind.publishes(instance, part):
         return Part(title, True, "runs; this cluster was made before its port was published")
     address = f"http://127.0.0.1:{instance.port(part)}"
-    answer = fetch(f"{address}/-/healthy", timeout=5)
+    answer = fetch(f"{address}{path}", timeout=5)
     well = answer.status == 200
     return Part(title, well, "running" if well else f"answers {answer.status}", address)
 
