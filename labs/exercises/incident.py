@@ -233,6 +233,23 @@ flux reconcile kustomization apps
         ),
     ),
     Step(
+        id="silenced",
+        title="A silence",
+        kind="terminal",
+        check=over.silenced,
+        solution=f"""\
+lab silence {over.DRIFT} --for 1m --reason "It was me; Ana knows."
+lab alerts
+""",
+        why="A silence has an end and a reason; who switches an alert off has neither.",
+        hints=(
+            "Who has to hear of it, once you know of it? And for how long not?",
+            "What does `lab silence --help` want to know, besides the alert's name?",
+            f'`lab silence {over.DRIFT} --for 10m --reason "It was me"`',
+        ),
+        stretch=True,
+    ),
+    Step(
         id="post-mortem",
         title="The post-mortem",
         kind="edit",

@@ -23,7 +23,7 @@ from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
 from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
-from labs.platform import kubernetes
+from labs.platform import alertmanager, kubernetes
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
 
@@ -137,6 +137,22 @@ def diverged(attempt: Attempt) -> str:
             ) from silent
         span = attempt.wait(told, what=f"{DRIFT} firing", todo="`lab alerts`; then check again")
     return f"{DRIFT} fired at {span.first.astimezone():%H:%M:%S}; Flux had undone it by then"
+
+
+def silenced(attempt: Attempt) -> str:
+    """Return the silence that holds, with its end and its reason."""
+    found = alertmanager.silences(attempt.instance)
+    if found:
+        one = found[-1]
+        until = f"{one.until.astimezone():%H:%M:%S}"
+        return f"{' '.join(one.matchers)} until {until}, by {one.by}: {one.reason!r}"
+    if seen_before(attempt.instance, "silenced"):
+        return "done before; a silence ends by itself, and none holds now"
+    raise NotDone(
+        "no silence holds",
+        expected="one of an alert, with an end and a reason",
+        todo=f'`lab silence {DRIFT} --for 10m --reason "…"`',
+    )
 
 
 def _by_hand(instance: Instance, since: float) -> bool:
