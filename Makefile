@@ -11,7 +11,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: up down clean status doctor logs lab demo bundle verify check test bench picture requirements help
+.PHONY: up down clean status doctor logs lab demo grafana bundle verify check test bench picture requirements help
 
 ##@ The lab (LAB_NAME=hackfest; another name is another lab beside it)
 
@@ -32,6 +32,9 @@ lab: ## JupyterLab alone, and its address
 
 demo: ## the whole story, told and timed; the lab stays as it was (STEP=1: key by key)
 	$(RUN) lab demo $(if $(STEP),--step)
+
+grafana: ## Grafana with your clone's dashboards, where its image can be pulled
+	$(RUN) lab grafana
 
 logs: ## the last lines of a part's log (PART=git; none lists the parts)
 	$(RUN) lab logs $(PART)

@@ -128,6 +128,22 @@ LABS = (
         changes="production is changed by hand, suspended, deleted; in the end it is as Git says",
         needs=("servers", "cluster", "flux", "app"),
     ),
+    Lab(
+        9,
+        "monitoring",
+        "Monitoring through Git",
+        45,
+        changes="Prometheus comes by a commit, learns from three more, and is deleted, twice",
+        needs=("servers", "cluster", "flux", "app", "monitoring"),
+    ),
+    Lab(
+        10,
+        "incident",
+        "A release goes wrong",
+        60,
+        changes="visitors come to the app, a release fails them, and is taken back for good",
+        needs=("servers", "cluster", "flux", "app", "ci", "monitoring"),
+    ),
 )
 
 

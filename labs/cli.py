@@ -10,6 +10,7 @@ import typer
 from labs import (
     cli_automation,
     cli_ci,
+    cli_dashboards,
     cli_demo,
     cli_engine,
     cli_gitops,
@@ -35,6 +36,7 @@ AREAS = (
     cli_ci,
     cli_pipeline,
     cli_monitoring,
+    cli_dashboards,
     cli_demo,
 )
 for area in (module.app for module in AREAS):

@@ -44,13 +44,16 @@ def app_versions() -> None:
 
 @app_app.command("commit")
 def app_commit(
-    version: Annotated[str, typer.Argument(help="A version, such as `1.2.0`.")],
+    version: Annotated[
+        str, typer.Argument(help="A version, such as `1.2.0`; `next`: the first without an image.")
+    ],
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
 ) -> None:
     """Have a colleague commit a version of the app, which CI then builds."""
     from labs.gitops import app_versions, ci
 
     instance = Instance.current()
+    version = app_versions.unbuilt(instance) if version == "next" else version
     sha = app_versions.commit(instance, version)
     print(f"{sha[:7]}  version {version} is in the app repo; your clone gets it by `git pull`")
     run = ci.of_commit(instance, sha)

@@ -30,6 +30,8 @@ PREFERRED_PORTS = {
     "api": 6443,
     "prometheus": 9090,
     "alertmanager": 9093,
+    "grafana": 3000,
+    "alerts": 9094,
 }
 """Published on loopback. A port in use moves up to the next free one, and that is said."""
 

@@ -9,6 +9,7 @@ from types import EllipsisType
 from typing import Any
 
 from labs import catalogue, readiness, show
+from labs.alerting import alerts, silence, unsilence
 from labs.errors import LabError
 from labs.gitops.verbs import (
     automate,
@@ -21,6 +22,7 @@ from labs.gitops.verbs import (
     render,
     rollback,
     sync,
+    traffic,
     unlock,
     workloads,
 )
@@ -35,6 +37,7 @@ from labs.step import Attempt, CheckFailed, Step, happened
 from labs.watching import follow, wait, watch
 
 __all__ = [
+    "alerts",
     "automate",
     "bet",
     "check",
@@ -54,10 +57,13 @@ __all__ = [
     "render",
     "rollback",
     "sh",
+    "silence",
     "solve",
     "start",
     "sync",
+    "traffic",
     "unlock",
+    "unsilence",
     "wait",
     "watch",
     "workloads",

@@ -52,6 +52,15 @@ def drawing(text: str) -> None:
     display(SVG(text))  # type: ignore[no-untyped-call]
 
 
+def html(text: str) -> None:
+    """Show HTML in the notebook; the command line has nothing to show it with."""
+    if notebook() is None:
+        return
+    from IPython.display import HTML, display
+
+    display(HTML(text))  # type: ignore[no-untyped-call]
+
+
 class Passing:
     """A line that shows for as long as something is under way, and leaves no trace."""
 
@@ -85,10 +94,13 @@ class Passing:
 
 
 class Live:
-    """A block of text that a thread may go on changing after its cell has ended."""
+    """A block of text that a thread may go on changing after its cell has ended.
 
-    def __init__(self, text: str) -> None:
-        self._last = text
+    A notebook shows the drawing (SVG) in place of the text, where there is one.
+    """
+
+    def __init__(self, text: str, drawing: str = "") -> None:
+        self._last = (text, drawing)
         self._handle: Any = None
         if notebook() is None:
             line(text)
@@ -96,21 +108,23 @@ class Live:
         from IPython.display import display
 
         self._handle = display(  # type: ignore[no-untyped-call]
-            _block(text), display_id=True
+            _block(text, drawing), display_id=True
         )
 
-    def update(self, text: str) -> None:
+    def update(self, text: str, drawing: str = "") -> None:
         """Show the text in place of the one before; on the command line, below it."""
-        if text == self._last:
+        if (text, drawing) == self._last:
             return
-        self._last = text
+        self._last = (text, drawing)
         if self._handle is None:
             line(text)
         else:
-            self._handle.update(_block(text))
+            self._handle.update(_block(text, drawing))
 
 
-def _block(text: str) -> Any:
-    from IPython.display import Markdown
+def _block(text: str, drawing: str) -> Any:
+    from IPython.display import SVG, Markdown
 
+    if drawing:
+        return SVG(drawing)  # type: ignore[no-untyped-call]
     return Markdown(f"```text\n{text}\n```")  # type: ignore[no-untyped-call]

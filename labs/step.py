@@ -82,6 +82,8 @@ class Frame:
 
     text: str
     done: bool = False
+    drawing: str = ""
+    """The same as a picture (SVG), which a notebook shows in place of the text."""
 
 
 View = Callable[[Instance], Frame]

@@ -8,34 +8,69 @@ from collections.abc import Callable
 from labs import catalogue, readiness, show
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.step import Frame
+from labs.step import Frame, View
 from labs.wait import NotYet, TimedOut, wait_for
 
 INTERVAL = 1.0
 """Seconds from one look to the next."""
+DRAW_INTERVAL = 3.0
+"""Seconds from one picture to the next: Prometheus has new values every 5 s at most."""
 BUILD_SECONDS = 3600.0
 """How long a reader may wait for parts that are still being made: a first build takes its time."""
 
 _watches: dict[str, threading.Event] = {}
 
 
-def watch(name: str, seconds: float = BUILD_SECONDS) -> None:
-    """Show something as it changes, in place, without holding up the notebook."""
-    view = catalogue.view_named(name)
+def view_named(name: str) -> View:
+    """Return what `lab.watch(name)` shows: a lab's own, or what there is in all of them."""
+    if name == "alerts":
+        from labs import alerting
+
+        return alerting.view
+    return catalogue.view_named(name)
+
+
+def watch(
+    name: str = "",
+    seconds: float = BUILD_SECONDS,
+    *,
+    promql: str = "",
+    title: str = "",
+    minutes: float = 5,
+) -> None:
+    """Show something as it changes, in place, without holding up the notebook.
+
+    With `promql`, a picture of its last minutes, drawn anew for as many minutes. Raises LabError
+    where nothing, or both, is asked for, and what the first look raises.
+    """
+    if bool(name) == bool(promql):
+        raise LabError(
+            "a view and a query at once" if name else "nothing to watch",
+            expected="the name of a view, or a query of Prometheus",
+            todo='`lab.watch("alerts")`, or `lab.watch(promql="up")`',
+        )
+    if promql:
+        from labs.metrics import live as pictures
+
+        name = title or promql
+        view, seconds, interval = pictures.view(promql, title, minutes), minutes * 60, DRAW_INTERVAL
+    else:
+        view, interval = view_named(name), INTERVAL
     instance = Instance.current()
     if name in _watches:
         _watches[name].set()  # run again: the new display takes over
     _watches[name] = ended = threading.Event()
     first = view(instance)
-    live = show.Live(first.text)
+    live = show.Live(first.text, first.drawing)
     if first.done:
         return
 
     def follow_it() -> None:
         try:
-            _follow(lambda: view(instance), live, ended, seconds)
+            _follow(lambda: view(instance), live, ended, seconds, interval)
         except TimedOut:
-            live.update("This view has ended. Run its cell again to go on watching.")
+            if not promql:  # the last picture stays: it is what was to be seen
+                live.update("This view has ended. Run its cell again to go on watching.")
         except LabError as failed:  # a thread has no cell to fail: the view says it
             live.update(f"{failed}\n\nRun the cell again to go on watching.")
 
@@ -44,12 +79,12 @@ def watch(name: str, seconds: float = BUILD_SECONDS) -> None:
 
 def follow(name: str, seconds: float = BUILD_SECONDS) -> None:
     """Show something as it changes, until it is done: `lab watch`. Raises TimedOut."""
-    view = catalogue.view_named(name)
+    view = view_named(name)
     instance = Instance.current()
     first = view(instance)
-    live = show.Live(first.text)
+    live = show.Live(first.text, first.drawing)
     if not first.done:
-        _follow(lambda: view(instance), live, threading.Event(), seconds)
+        _follow(lambda: view(instance), live, threading.Event(), seconds, INTERVAL)
 
 
 def wait(name: str | int | None = None, seconds: float = BUILD_SECONDS) -> None:
@@ -82,14 +117,18 @@ def wait(name: str | int | None = None, seconds: float = BUILD_SECONDS) -> None:
 
 
 def _follow(
-    look: Callable[[], Frame], live: show.Live, ended: threading.Event, seconds: float
+    look: Callable[[], Frame],
+    live: show.Live,
+    ended: threading.Event,
+    seconds: float,
+    interval: float,
 ) -> None:
     def done() -> None:
         if ended.is_set():
             return
         frame = look()
-        live.update(frame.text)
+        live.update(frame.text, frame.drawing)
         if not frame.done:
             raise NotYet(frame.text)
 
-    wait_for(done, what="the end of what is watched", timeout=seconds, interval=INTERVAL)
+    wait_for(done, what="the end of what is watched", timeout=seconds, interval=interval)

@@ -2,7 +2,8 @@
 
 It works on the clone's own folder, committed or not. The cluster's API server judges the objects,
 by a dry run that changes nothing; Prometheus' and Alertmanager's own tools judge monitoring/. The
-Git server enforces none of it: lab 05 breaks things.
+Git server enforces none of it, since lab 05 breaks things, but for monitoring/ where checks.yaml
+says so.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Any
 from labs.errors import LabError
 from labs.gitops import monitoring, yaml_places
 from labs.gitops.manifests import POLICY
-from labs.gitops.monitoring import check
+from labs.gitops.monitoring import check, check_dashboards
 from labs.gitops.rendering import render
 from labs.gitops.yaml_places import Unreadable
 from labs.instance import Instance
 from labs.platform import kubernetes
 from labs.platform.kubernetes import Object
 from labs.run import CommandFailed, run
+from scripts.supply import api as supply
 
 FILE = "kustomization.yaml"
 MANAGER = "kustomize-controller"
@@ -59,7 +61,8 @@ def lint(instance: Instance) -> list[Verdict]:
         problems, notes = _judged(instance, objects, everything)
         verdicts.append(Verdict(folder, len(objects), tuple(problems), tuple(notes)))
     if (root / monitoring.FOLDER).is_dir():
-        verdicts.append(Verdict(check.TITLE, None, tuple(check.problems(root))))
+        wrong, remarks = check.problems(root, supply.tool), check_dashboards.undrawn(root)
+        verdicts.append(Verdict(check.TITLE, None, tuple(wrong), tuple(remarks)))
     markers = stray_markers(root, everything)
     if markers:
         verdicts.append(Verdict("markers", None, tuple(markers)))

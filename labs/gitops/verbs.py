@@ -157,6 +157,21 @@ def policy(
     _do(lambda desk: bot.policy(desk, app, versions, env, reason=reason), dry_run, wait, as_user)
 
 
+def traffic(
+    on: bool,
+    rate: float | None = None,
+    *,
+    reason: str = "",
+    dry_run: bool = False,
+    wait: bool = True,
+    as_user: str = "",
+) -> None:
+    """Have visitors come to the app, `rate` requests a second, or stay away. Raises LabError."""
+    from labs.gitops import traffic as visitors
+
+    _do(lambda desk: visitors.switch(desk, on, rate, reason=reason), dry_run, wait, as_user)
+
+
 def workloads(env: str = "") -> None:
     """Show each app of each environment: version, automation, lock, and what of it runs."""
     from labs.gitops import running

@@ -6,6 +6,7 @@ everywhere say nothing. All of a series' labels stay in the table's `attrs["labe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ from labs.platform.prometheus import Matrix, Scalar, Vector
 Frame: TypeAlias = pandas.DataFrame
 NAME = "__name__"
 VALUE = "value"
+LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def at_once(found: Vector | Scalar) -> Frame:
@@ -33,9 +35,14 @@ def at_once(found: Vector | Scalar) -> Frame:
     )
 
 
-def over_time(found: Matrix) -> Frame:
-    """Return a column for each series, a row for each moment; NaN where a series has no value."""
+def over_time(found: Matrix, legend: str = "") -> Frame:
+    """Return a column for each series, a row for each moment; NaN where a series has no value.
+
+    A `legend` such as `{{pod}}` names the series.
+    """
     names = series_names([one.labels for one in found.series])
+    if legend:
+        names = unlike([told(legend, one.labels) for one in found.series])
     columns = {
         name: pandas.Series(
             [value for _, value in one.points], index=_times([when for when, _ in one.points])
@@ -48,6 +55,15 @@ def over_time(found: Matrix) -> Frame:
         name: dict(one.labels) for name, one in zip(names, found.series, strict=True)
     }
     return frame
+
+
+def beside(frames: Sequence[Frame]) -> Frame:
+    """Return several tables over time as one."""
+    given = [frame for frame in frames if not frame.empty]
+    if not given:
+        return pandas.DataFrame(index=_times([]))
+    names = iter(unlike([str(name) for frame in given for name in frame.columns]))
+    return pandas.concat([frame.rename(columns=lambda _: next(names)) for frame in given], axis=1)
 
 
 def spaced(frame: Frame, step: float) -> Frame:
@@ -75,6 +91,21 @@ def series_names(labels: Sequence[Mapping[str, str]]) -> list[str]:
         or "(no labels)"
         for one in labels
     ]
+
+
+def told(legend: str, labels: Mapping[str, str]) -> str:
+    """Return a legend with a series' labels in it, as Grafana fills it in."""
+    return LABEL.sub(lambda found: labels.get(found[1], ""), legend).strip() or _whole(labels)
+
+
+def unlike(names: Sequence[str]) -> list[str]:
+    """Return names of which none is there twice: the second of a kind has a number."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
 
 
 def _whole(labels: Mapping[str, str]) -> str:

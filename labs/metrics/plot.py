@@ -5,7 +5,8 @@ An SVG, so that it stays sharp; lines differ by their strokes as well as by thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from labs import show
@@ -22,6 +23,25 @@ TOLD = 6
 """Series and deploys that are told one by one in words."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a picture is drawn where it is one of several."""
+
+    size: tuple[float, float] = (9, 3.6)
+    """Inches."""
+    written: Callable[[float], str] | None = None
+    """How a value is written beside the axis."""
+    low: float | None = None
+    high: float | None = None
+    limits: tuple[tuple[float, str], ...] = ()
+    """Values at which a line is drawn across, with its colour."""
+    stepped: bool = False
+    titled: bool = True
+
+
+PLAIN = Look()
+
+
 def drawable(frame: Frame) -> tuple[Frame, str]:
     """Return the series that a picture can hold, and a remark where some were left out."""
     total = len(frame.columns)
@@ -35,7 +55,13 @@ def drawable(frame: Frame) -> tuple[Frame, str]:
     )
 
 
-def picture(frame: Frame, title: str, deploys: Sequence[Deploy], ends: tuple[Any, Any]) -> str:
+def picture(
+    frame: Frame,
+    title: str,
+    deploys: Sequence[Deploy],
+    ends: tuple[Any, Any],
+    look: Look = PLAIN,
+) -> str:
     """Return the series as a drawing (SVG) that says in words what it shows.
 
     `ends` are the first and the last moment of the time axis.
@@ -43,7 +69,7 @@ def picture(frame: Frame, title: str, deploys: Sequence[Deploy], ends: tuple[Any
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure  # half a second, and only who looks needs it
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=look.size, layout="constrained")
     axes = figure.add_subplot()
     for number, name in enumerate(frame.columns):
         few = frame[name].count() <= FEW
@@ -54,25 +80,44 @@ def picture(frame: Frame, title: str, deploys: Sequence[Deploy], ends: tuple[Any
             linestyle=STROKES[number % len(STROKES)],
             marker="." if few else None,
             linewidth=1.6,
+            drawstyle="steps-post" if look.stepped else "default",
             label=_plain(str(name)),
         )
     zone = ends[0].tzinfo
     axes.set_xlim(*ends)
     if len(frame.columns) and frame.min().min() >= 0:
         axes.set_ylim(bottom=0)
+    _scale(axes, look)
     for one in deploys:
         _mark(axes, one)
     locator = AutoDateLocator(tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(locator, tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)
-    axes.set_title(_plain(title), loc="left", fontsize=10, pad=10)
+    if look.titled:
+        axes.set_title(_plain(title), loc="left", fontsize=10, pad=10)
     axes.grid(axis="y", color="#d4d4d8", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if len(frame.columns) > 1:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3,
                       fontsize=8, frameon=False)  # fmt: skip
     return show.svg(figure, in_words(frame, title, deploys))
+
+
+def _scale(axes: Any, look: Look) -> None:
+    """Write the values as they are to be written; a line where it ends is to be seen."""
+    from matplotlib.ticker import FuncFormatter
+
+    for value, colour in look.limits:
+        axes.axhline(value, color=colour, linewidth=1, linestyle=(0, (6, 3)))
+    room = 0.0 if None in (look.low, look.high) else 0.04 * ((look.high or 0) - (look.low or 0))
+    if look.low is not None:
+        axes.set_ylim(bottom=look.low - room)
+    if look.high is not None:
+        axes.set_ylim(top=look.high + room)
+    if look.written is not None:
+        write = look.written
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
 
 
 def in_words(frame: Frame, title: str, deploys: Sequence[Deploy]) -> str:

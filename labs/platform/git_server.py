@@ -27,6 +27,8 @@ BRANCH = "main"
 LEFT_OUT = ("__pycache__", ".*_cache", "*.egg-info", ".git")
 """What tools leave in a template's folder, and nobody wants in its first commit."""
 
+TOOLS = "/opt/tools"
+"""Where in the container the hook finds promtool and amtool."""
 FIRST_COMMIT = "Start from the workshop's template"
 
 
@@ -47,9 +49,14 @@ def spec(instance: Instance, image: str) -> docker.ContainerSpec:
         network=docker.ensure_network(instance),
         aliases=("git",),
         also=(docker.ensure_ci_network(instance),),
-        volumes={docker.ensure_volume(instance, "git"): "/srv/git"},
+        volumes={
+            docker.ensure_volume(instance, "git"): "/srv/git",
+            # Empty until git_checks fills it: the server is needed long before the tools are there.
+            docker.ensure_volume(instance, "git-tools"): f"{TOOLS}:ro",
+        },
         ports={80: instance.port("git")},
         env={"PUBLIC_URL": base_url(instance)},
+        tmpfs=("/tmp:size=64m",),  # noqa: S108 - in the container
         health=("healthy",),
         options=docker.BETWEEN_NETWORKS,
     )

@@ -19,7 +19,7 @@ from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 
 APP_NODE_PORT = 30080
-NODE_PORTS = {"app": APP_NODE_PORT, "prometheus": 30091, "alertmanager": 30093}
+NODE_PORTS = {"app": APP_NODE_PORT, "prometheus": 30091, "alertmanager": 30093, "alerts": 30094}
 """The node's ports that are published on loopback, by the part whose port of the host it is."""
 
 SYNC_SECONDS = 2

@@ -77,6 +77,18 @@ class Matrix:
 Result: TypeAlias = Vector | Scalar | Matrix
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A rule that Prometheus has read."""
+
+    name: str
+    kind: str
+    """`recording` or `alerting`."""
+    health: str
+    """`ok`, `err`, or `unknown`: not evaluated yet."""
+    error: str
+
+
 def address(instance: Instance) -> str:
     """Return where Prometheus is on this computer."""
     return f"http://127.0.0.1:{instance.port('prometheus')}/"
@@ -113,6 +125,16 @@ def query_range(
     return Matrix(_series(promql, data["result"]), notes)
 
 
+def rules(instance: Instance) -> list[Rule]:
+    """Return the rules that are in force. Raises LabError where Prometheus is not there."""
+    data, _ = _ask(instance, "rules", "", {})
+    return [
+        Rule(one["name"], one["type"], one["health"], one.get("lastError", ""))
+        for group in data["groups"]
+        for one in group["rules"]
+    ]
+
+
 def _ask(
     instance: Instance, what: str, promql: str, given: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -122,8 +144,8 @@ def _ask(
         answer = fetch(
             f"{where}api/v1/{what}",
             {"Content-Type": "application/x-www-form-urlencoded"},
-            method="POST",
-            body=urlencode(form).encode(),
+            method="POST" if promql else "GET",
+            body=urlencode(form).encode() if promql else None,
             timeout=QUERY_SECONDS + GRACE_SECONDS,
         )
     except NotYet as silent:

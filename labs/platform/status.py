@@ -15,8 +15,12 @@ from labs.platform.loopback import fetch
 from labs.wait import NotYet
 from scripts.supply import api as supply
 
-MONITORING = ("Prometheus", "Alertmanager")
-"""As they are shown; in small letters, the names of their Deployments and ports."""
+MONITORING = {
+    "Prometheus": ("prometheus", "prometheus", "/-/healthy"),
+    "Alertmanager": ("alertmanager", "alertmanager", "/-/healthy"),
+    "Alerts' page": ("receiver", "alerts", "/healthz"),
+}
+"""As they are shown: Deployment, port, and the path that says whether it is well."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def parts(instance: Instance) -> list[Part]:
         _asked("Cluster", lambda: _cluster(instance)),
         _asked("Flux", lambda: _flux(instance)),
         *(_asked(title, lambda t=title: _monitoring(instance, t)) for title in MONITORING),  # type: ignore[misc]
+        *_grafana(instance),
     ]
 
 
@@ -135,8 +140,8 @@ def _flux(instance: Instance) -> Part:
 
 
 def _monitoring(instance: Instance, title: str) -> Part:
-    part = title.lower()
-    found = kubernetes.api(instance).get("apps/v1", "Deployment", part, "monitoring")
+    deployment, part, path = MONITORING[title]
+    found = kubernetes.api(instance).get("apps/v1", "Deployment", deployment, "monitoring")
     if found is None:
         return Part(title, True, "not installed: lab 09 does that")
     if not found.get("status", {}).get("readyReplicas"):
@@ -144,9 +149,16 @@ def _monitoring(instance: Instance, title: str) -> Part:
     if not kind.publishes(instance, part):
         return Part(title, True, "runs; this cluster was made before its port was published")
     address = f"http://127.0.0.1:{instance.port(part)}"
-    answer = fetch(f"{address}/-/healthy", timeout=5)
+    answer = fetch(f"{address}{path}", timeout=5)
     well = answer.status == 200
     return Part(title, well, "running" if well else f"answers {answer.status}", address)
+
+
+def _grafana(instance: Instance) -> list[Part]:
+    """Return nothing where nobody asked for it: the lab does without."""
+    if not docker.engine_answers() or docker.state(instance.container("grafana")) == "absent":
+        return []
+    return [_asked("Grafana", lambda: _container(instance, "grafana", "Grafana", "grafana"))]
 
 
 def _tail(text: str, lines: int) -> str:

@@ -16,7 +16,17 @@ from filelock import FileLock, Timeout
 from labs.errors import LabError
 from labs.gitops.image_automation import connection
 from labs.instance import PROJECT, Instance
-from labs.platform import ci, docker, git_server, jupyter, kind, machine, registry, workspace
+from labs.platform import (
+    ci,
+    docker,
+    git_checks,
+    git_server,
+    jupyter,
+    kind,
+    machine,
+    registry,
+    workspace,
+)
 from labs.platform.steps import Steps
 from scripts.supply import api as supply
 
@@ -60,6 +70,8 @@ def up(instance: Instance, steps: Steps) -> str:
         with steps.step("Supply: CI, monitoring"):
             supply.ensure("ci", "monitoring", say=steps.say)
             workspace.ensure_tools(instance)
+        with steps.step("Checks of the Git server"):
+            git_checks.ensure(instance, steps.say)
         with steps.step("CI"):
             ci.ensure(instance, steps.say)
         if connection.is_connected(instance):

@@ -29,6 +29,7 @@ __all__ = [
     "file",
     "image",
     "image_archive",
+    "linux_tool",
     "load",
     "node_image",
     "status",
@@ -87,6 +88,14 @@ def file(name: str) -> Path:
         raise _unknown("file", name, sorted(files))
     part, inside = files[name]
     return _ready(part, name) / inside
+
+
+def linux_tool(name: str) -> Path:
+    """Return a ready executable for the lab's containers, whatever the host's system is.
+
+    Raises NotReady.
+    """
+    return file(f"linux/{name}") if f"linux/{name}" in _plan().files else tool(name)
 
 
 def understudy() -> bool:

@@ -128,6 +128,8 @@ class Catalogue:
     rootfs: Mapping[str, Rootfs]
     tools: Mapping[str, Tool]
     images: Mapping[str, Image]
+    extras: Mapping[str, Image]
+    """Images that are pulled only when somebody asks for them."""
 
     def images_of(self, way: str) -> Mapping[str, Image]:
         """Return the images of one way: those that any way has, and its own."""
@@ -167,6 +169,7 @@ def load(path: Path = HERE / "images.toml", arch: str = "") -> Catalogue:
         rootfs=_entries(Rootfs, data["rootfs"], "rootfs"),
         tools=_entries(Tool, data["tool"], "tool"),
         images=_entries(Image, data["image"], "image"),
+        extras=_entries(Image, data["extra"], "extra"),
     )
     _check(catalogue)
     return catalogue

@@ -43,6 +43,17 @@ def present(ref: str, key: str, root: Path) -> bool:
     return _loaded(root).get(ref) == [key, found["Id"]]
 
 
+def known(ref: str) -> bool:
+    """Return whether the engine has an image of this name, whoever brought it."""
+    try:
+        run("docker", "image", "inspect", ref, timeout=60)
+    except CommandFailed as missing:
+        if "no such image" in missing.stderr.lower():
+            return False
+        raise
+    return True
+
+
 def load(ref: str, key: str, archive: Path, root: Path) -> None:
     """Load an archive, and write down what the engine calls the image."""
     run("docker", "load", "--quiet", "--input", archive, timeout=1800, todo=TODO)

@@ -14,6 +14,8 @@ from scripts.supply.catalogue import Catalogue, Image, Tool
 from scripts.supply.mirror import Mirror
 from scripts.supply.parts import Part, Plan, Workshop
 
+IN_CONTAINERS = ("promtool", "amtool")
+"""Tools that run in a container as well, whatever the host's system is."""
 RECORD = "digests.json"
 """In the cache: the digest of each image that is pinned by its tag alone, at its first pull."""
 
@@ -40,9 +42,11 @@ def plan(catalogue: Catalogue) -> Plan:
             names[short] = f"{image.name}:{image.version}"
         image_parts[short] = part
 
+    # For the containers; on Linux these are the host's own.
+    inside = {name: tool_part(catalogue.tools[name], system="linux") for name in IN_CONTAINERS}
     in_node = {s: p for s, p in image_parts.items() if catalogue.images[s].in_node}
     whole = node.node_part(catalogue, in_node, base, {})
-    everything = [slim, base, *tools.values(), *image_parts.values()]
+    everything = [slim, base, *tools.values(), *inside.values(), *image_parts.values()]
     return Plan(
         made_by="pull",
         parts=(*source.in_order(everything), whole),
@@ -51,6 +55,7 @@ def plan(catalogue: Catalogue) -> Plan:
         names=names,
         node=whole,
         node_ref=node.node_ref(whole),
+        files={f"linux/{name}": (part, name) for name, part in inside.items()},
     )
 
 

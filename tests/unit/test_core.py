@@ -117,13 +117,17 @@ def test_the_node_publishes_what_people_look_at(tmp_path: Path) -> None:
     lab.reserve_ports(lambda part: False, lambda line: None)
     [node] = kind.config(lab)["nodes"]
     found = {one["containerPort"]: one for one in node["extraPortMappings"]}
-    assert set(found) == {30080, 30091, 30093}
+    assert set(found) == {30080, 30091, 30093, 30094}
     for part, inside in kind.NODE_PORTS.items():
         assert found[inside]["hostPort"] == lab.port(part)
         assert found[inside]["listenAddress"] == "127.0.0.1"
     services = PROJECT / "config-repo-template" / "monitoring"
-    for part in ("prometheus", "alertmanager"):
-        told = (services / part / "service.yaml").read_text()
+    for folder, part in (
+        ("prometheus", "prometheus"),
+        ("alertmanager", "alertmanager"),
+        ("receiver", "alerts"),
+    ):
+        told = (services / folder / "service.yaml").read_text()
         assert f"nodePort: {kind.NODE_PORTS[part]}\n" in told
 
 

@@ -53,6 +53,19 @@ def commit(instance: Instance, number: str) -> str:
     return _commit(instance, number, again=False)
 
 
+def unbuilt(instance: Instance) -> str:
+    """Return the number of the first version of which there is no image. Raises LabError."""
+    built = registry.tags(instance, APP)
+    for version in VERSIONS:
+        if version.number not in built:
+            return version.number
+    raise LabError(
+        "each version that is written down has its image",
+        expected="one that is still to be built",
+        todo="`lab app versions` lists them",
+    )
+
+
 def ensure_image(
     instance: Instance,
     number: str,

@@ -1,6 +1,8 @@
 """What Prometheus' and Alertmanager's own tools have against the files of monitoring/.
 
 Each finding begins with the file, below the repo's root, and the line, wherever one can be told.
+`lab lint` calls this before a push, and the Git server's hook at the push: so nothing is imported
+that is not in the server's image.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from labs.gitops import yaml_places
-from labs.gitops.monitoring import FOLDER
+from labs.gitops.monitoring import FOLDER, check_dashboards, check_paths
+from labs.gitops.monitoring.dashboards import DASHBOARDS
 from labs.gitops.yaml_places import Unreadable
 from labs.run import CommandFailed, run
-from scripts.supply import api as supply
 
-TITLE = f"{FOLDER}: configuration, rules and their tests"
+TITLE = f"{FOLDER}: configuration, rules and their tests, dashboards"
 RULES = f"{FOLDER}/rules"
 WHERE = re.compile(r"(?:^|\b)line (\d+): (.+)|^(\d+):\d+: (.+)")
 """A line as the YAML parser tells it, or as the parser of rules does."""
@@ -25,40 +27,48 @@ NO_FILE = "no file match pattern"
 NOISE = ("Checking ", "SUCCESS", "amtool: error:", "FAILED:", "yaml: unmarshal errors:", "time=")
 
 
-def problems(root: Path) -> list[str]:
-    """Return what is wrong with the folder, none where all is well. Raises NotReady."""
-    promtool = supply.tool("promtool")
+def problems(root: Path, tool: Callable[[str], Path]) -> list[str]:
+    """Return what is wrong with the folder, none where all is well.
+
+    `tool` gives the place of promtool and amtool, or raises what problems() then raises.
+    """
+    promtool = tool("promtool")
     rules = sorted((root / RULES).glob("*.yml"))
-    found = unnamed(root, rules)
+    dashboards = sorted((root / DASHBOARDS).glob("*.json"))
+    found = unnamed(root, rules) + unnamed(root, dashboards)
     for path in sorted((root / FOLDER / "prometheus").glob("*.yml")):
         # Syntax alone: the files that it names, such as the token, are in the pod and not here.
         found += judged(root, path, promtool, "check", "config", "--syntax-only", path)
     wrong = [one for path in rules for one in judged(root, path, promtool, "check", "rules", path)]
+    tests = sorted((root / RULES / "tests").glob("*.yml"))
+    wrong += check_paths.problems(root, tests, "rule_files")
     found += wrong
     # A test of rules that cannot be read says the same again, of itself.
-    for path in [] if wrong else sorted((root / RULES / "tests").glob("*.yml")):
+    for path in [] if wrong else tests:
         found += judged(root, path, promtool, "test", "rules", path, tell=of_tests)
     for path in sorted((root / FOLDER / "alertmanager").glob("*.yml")):
-        found += judged(root, path, supply.tool("amtool"), "check-config", path)
+        outside = check_paths.problems(root, [path], "templates")
+        found += outside or judged(root, path, tool("amtool"), "check-config", path)
+    found += check_dashboards.problems(root, dashboards, promtool)
     return list(dict.fromkeys(found))
 
 
-def unnamed(root: Path, rules: Sequence[Path]) -> list[str]:
-    """Return a line for each file of rules that its kustomization.yaml does not name."""
-    kustomization = root / RULES / "kustomization.yaml"
+def unnamed(root: Path, files: Sequence[Path]) -> list[str]:
+    """Return a line for each file of a folder that the kustomization.yaml there does not name."""
+    kustomization = files[0].parent / "kustomization.yaml" if files else root
     if not kustomization.is_file():
         return []
     try:
         [told, *_] = yaml_places.load(kustomization.read_text())
-    except Unreadable:
+    except (Unreadable, ValueError):
         return []  # the build says so
     generators = (told or {}).get("configMapGenerator") or []
     named = {str(name) for one in generators for name in one.get("files") or []}
     return [
         f"{path.relative_to(root).as_posix()}: nobody reads it: kustomization.yaml beside it"
         " does not name it"
-        for path in rules
-        if path.name not in named
+        for path in files
+        if path.name not in {name.rpartition("=")[2] for name in named}
     ]
 
 

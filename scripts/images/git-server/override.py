@@ -1,12 +1,11 @@
-"""The way round a lock for those who may, and the trace that it leaves: a note on each commit."""
+"""The way round locks and checks for those who may, and its trace: a note on each commit."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from locks import Break
 from refusal import Refused, one_line
 
 REF = "refs/notes/overrides"
@@ -16,7 +15,7 @@ SERVER = {"NAME": "Git server", "EMAIL": "git@hackfest.local"}
 
 
 def reason(user: str) -> str:
-    """Return why this push shall go past locks, or ''. Raises Refused for who may not say so."""
+    """Return why this push shall go past what stops it, or ''. Raises Refused for who may not."""
     count = int(os.environ.get("GIT_PUSH_OPTION_COUNT") or 0)
     options = [os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(count)]
     given = [option for option in options if option == "override" or option.startswith(OPTION)]
@@ -25,7 +24,7 @@ def reason(user: str) -> str:
     if user != MAY:
         raise Refused(
             f"a push by {user!r} with the option {one_line(given[0], 60)!r}",
-            f"nobody but {MAY!r} goes past a lock",
+            f"nobody but {MAY!r} goes past a lock or a check",
             "push without the option; `lab unlock APP` if it is time, or ask an instructor",
         )
     why = one_line(given[-1].removeprefix(OPTION), 500)
@@ -38,8 +37,8 @@ def reason(user: str) -> str:
     return why
 
 
-def note(found: Sequence[Break], user: str, why: str) -> None:
-    """Write on each commit who let it through and why. Raises CalledProcessError.
+def note(found: Mapping[str, Sequence[str]], user: str, why: str) -> None:
+    """Write on each commit who let it through, why and past what. Raises CalledProcessError.
 
     It is written before the push counts, so that no override is ever without its trace: past git's
     quarantine, in which the push itself still is.
@@ -48,10 +47,8 @@ def note(found: Sequence[Break], user: str, why: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in kept_out}
     for key, value in SERVER.items():
         environment |= {f"GIT_AUTHOR_{key}": value, f"GIT_COMMITTER_{key}": value}
-    for commit in dict.fromkeys(each.commit for each in found):
-        held = [each.lock for each in found if each.commit == commit]
-        lines = [f"Overridden-By: {user}", f"Override-Reason: {why}"]
-        lines += [f"Overridden-Lock: {lock.workload}, {lock}" for lock in held]
+    for commit, past in found.items():
+        lines = [f"Overridden-By: {user}", f"Override-Reason: {why}", *past]
         words = ["notes", f"--ref={REF}", "add", "--force", "--file=-", commit]
         subprocess.run(
             ["git", *words], input="\n".join(lines) + "\n", text=True, env=environment, check=True,

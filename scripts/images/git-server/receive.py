@@ -3,8 +3,9 @@
 
 A branch only grows, a tag never moves, and a commit's author is the one who pushed it: otherwise
 the history, from which every audit of the lab is read, could be forged. On main of the config repo
-locks hold (locks.py), and the bot does no more than it may (bot.py). Pushes to a repository come
-one after the other (see cgi/serve), so what is seen here is what holds when git goes on.
+locks hold (locks.py), the bot does no more than it may (bot.py), and monitoring is as its own tools
+take it, where that is switched on (checks.py). Pushes to a repository come one after the other (see
+cgi/serve), so what is seen here is what holds when git goes on.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import checks
 import locks
 import override
-from refusal import Refused, git, holds
+from refusal import Refused, git, holds, one_line
 
 DOMAIN = "hackfest.local"
 READERS = {"ci": "CI builds images; what runs is decided by the commits of people and of Flux"}
@@ -65,7 +67,8 @@ class Commit:
 def judge(updates: Iterable[Update], user: str, repo: str) -> None:
     """Raise Refused for the first thing in the push that is not allowed.
 
-    Commits that the push may take past a lock get their notes last, when all else is judged.
+    Commits that the push may take past a lock or a check get their notes last, when all else is
+    judged.
     """
     if not user:
         raise Refused(
@@ -79,7 +82,7 @@ def judge(updates: Iterable[Update], user: str, repo: str) -> None:
             f"a user who may write; {READERS[user]}",
             "push as yourself, with your own credentials",
         )
-    overridden: list[locks.Break] = []
+    overridden: dict[str, list[str]] = {}
     for update in updates:
         if user == BOT and (repo, update.ref) != (CONFIG, MAIN):
             raise Refused(
@@ -90,13 +93,16 @@ def judge(updates: Iterable[Update], user: str, repo: str) -> None:
         judge_ref(update)
         judge_commits(update, user)
         if (repo, update.ref) == (CONFIG, MAIN) and not update.creates:
-            overridden += judge_config(update, user)
+            overridden |= judge_config(update, user)
     if overridden:
         override.note(overridden, user, override.reason(user))
 
 
-def judge_config(update: Update, user: str) -> list[locks.Break]:
-    """Return what goes past locks with an override; raise Refused for what does so without."""
+def judge_config(update: Update, user: str) -> dict[str, list[str]]:
+    """Return what goes past locks and checks with an override, by commit.
+
+    Raises Refused for what does so without.
+    """
     why = override.reason(user)
     found = locks.breaks(update.old, update.new)
     if found and not why:
@@ -105,7 +111,15 @@ def judge_config(update: Update, user: str) -> list[locks.Break]:
         import bot  # it reads YAML in any case, which others need only where there are locks
 
         bot.judge(update.old, update.new)
-    return found
+    wrong = checks.judge(update.old, update.new, why)
+    overridden: dict[str, list[str]] = {}
+    for each in found:
+        lines = overridden.setdefault(each.commit, [])
+        lines.append(f"Overridden-Lock: {each.lock.workload}, {each.lock}")
+    for line in wrong:
+        lines = overridden.setdefault(update.new, [])
+        lines.append(f"Overridden-Check: {one_line(line)}")
+    return overridden
 
 
 def judge_ref(update: Update) -> None:
