@@ -104,15 +104,19 @@ class Broken:
     def by_commit_and_hand(self, other: str) -> list[Cause]:
         """Push a version that has no image, suspend production, set another version by hand."""
 
-        def suspend_and_stage(draft: Draft) -> None:
+        def suspend(draft: Draft) -> None:
             text = draft.read(self._apps)
             draft.write(self._apps, re.sub("^spec:$", "spec:\n  suspend: true", text, flags=re.M))
+
+        def stage(draft: Draft) -> None:
             for path, content in {**STAGING, self._wiring: WIRING}.items():
                 draft.write(path, content)
 
-        commit = write(self.lab, "Suspend production, and try staging", suspend_and_stage)
-        pushed = time.monotonic()
+        last = write(self.lab, "Suspend production", suspend)
+        suspended = time.monotonic()
         until(lambda: self._suspended(True), "production to be suspended")
+        commit = write(self.lab, "Try staging", stage)
+        pushed = time.monotonic()
         says = workload(self.repo.text(MARKED, commit.sha), "hello")
         assert says is not None
         by_hand = f"hello={IMAGE}:{other}"
@@ -121,7 +125,7 @@ class Broken:
         until(self._staging_failed, "staging to fail")
         return [
             Cause(
-                *("KustomizationSuspended", pushed),
+                *("KustomizationSuspended", suspended),
                 "the Kustomization apps is suspended, so nothing made by hand is undone",
                 "git log -3 -- clusters",
                 {"kustomization": "apps"},
@@ -156,7 +160,7 @@ class Broken:
             Cause(
                 *("OutOfSync", pushed),
                 "the newest commit is not applied by the Kustomization apps: "
-                f"it has {self.before[:7]}, Git has {commit.short}",
+                f"it has ({self.before[:7]}|{last.short}), Git has {commit.short}",
                 "flux get kustomizations",
                 {"kustomization": "apps"},
             ),
