@@ -30,6 +30,8 @@ from labs.metrics.dashboard_page import page
 from labs.metrics.dashboard_table import merged
 from labs.metrics.dashboard_units import COLOURS, KNOWN, colour, written
 from labs.metrics.deploys import Deploy
+from labs.metrics.frames import beside, over_time
+from labs.platform.prometheus import Matrix, Series
 from tests.unit.gitrepos import new_clone, new_server
 from tests.unit.prometheus_server import Served, serving
 
@@ -198,6 +200,21 @@ def test_tables_are_merged_by_what_they_share() -> None:
         {"app": "c", "Value #B": 4.0},
     ]
     assert merged([one, []]) == one
+
+
+def test_lines_that_have_values_at_different_moments_stand_beside_one_another_in_order() -> None:
+    def line(name: str, *minutes: int) -> Matrix:
+        points = tuple((NOON + timedelta(minutes=n), float(n)) for n in minutes)
+        return Matrix((Series({"pod": name}, points),))
+
+    found = beside(
+        [over_time(line("a", 0, 4, 5), "{{pod}}"), over_time(line("b", 1, 2), "{{pod}}")]
+    )
+    assert list(found.columns) == ["a", "b"]
+    assert found.index.is_monotonic_increasing
+    assert found["a"].tolist()[-1] == 5
+    assert found["b"].dropna().tolist() == [1, 2]
+    assert beside([]).empty
 
 
 def test_a_range_is_asked_with_grafana_s_own_variables_filled_in(served: Served) -> None:
