@@ -200,6 +200,9 @@ def test_tables_are_merged_by_what_they_share() -> None:
         {"app": "c", "Value #B": 4.0},
     ]
     assert merged([one, []]) == one
+    # A label that a row lacks is not any label.
+    bare, whole = [{"app": "a"}, {"app": "b", "env": "p"}], [{"app": "a", "env": "p", "Value": 1.0}]
+    assert merged([bare, whole]) == [*bare, *whole]
 
 
 def test_lines_that_have_values_at_different_moments_stand_beside_one_another_in_order() -> None:
