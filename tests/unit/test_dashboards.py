@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from labs.errors import LabError
-from labs.gitops.monitoring import check, check_dashboards
+from labs.gitops.monitoring import check, check_dashboards, check_paths
 from labs.gitops.monitoring.dashboards import (
     DASHBOARDS,
     DRAWN,
@@ -153,7 +153,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused_before_anything_reads_it
     tests = tmp_path / check.RULES / "tests" / "x.yml"
     tests.parent.mkdir(parents=True)
     tests.write_text("rule_files:\n  - ../x.yml\n  - /etc/passwd\n  - ../../../other/x.yml\n")
-    found = check.check_paths.problems(tmp_path, [tests], "rule_files")
+    found = check_paths.problems(tmp_path, [tests], "rule_files")
     name = f"{check.RULES}/tests/x.yml"
     assert found == [
         f"{name}:3: /etc/passwd in rule_files leads out of monitoring/",
