@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -57,10 +56,12 @@ def problems(old: str, new: str) -> list[str]:
         return [wrong]
     if not (_is_on(old) or _is_on(new)):
         return []
+    import tempfile  # as below: what few pushes need is not read for all of them
+
     with tempfile.TemporaryDirectory() as folder:
         found = list(_lay_out(new, Path(folder)))
         if (Path(folder) / FOLDER).is_dir():
-            from labs.gitops.monitoring import check  # half a second, and few pushes need it
+            from labs.gitops.monitoring import check
 
             found += check.problems(Path(folder), _tool)
     return found
