@@ -48,7 +48,8 @@ MAY_BE_EMPTY = {
 """Panels in which nothing is to be seen where nobody asked the app, or nothing went wrong."""
 RUNS = 5
 FEW = 3
-REFUSED_SECONDS = 8.0
+REFUSED_SECONDS = 15.0
+"""A bound for a machine that does much else; what it takes of a processor is one second."""
 LIVE_SECONDS = 10.0
 FIGURES: dict[str, Any] = {}
 
@@ -259,8 +260,8 @@ def test_a_panel_by_a_commit_is_in_the_cluster_within_seconds(lab: Instance) -> 
         words = f"test run {number}"
         there = until(lambda words=words: applied(lab, "dashboard-app", words), "Flux")  # type: ignore[misc]
         seconds.append(round(there - pushed, 1))
-        html, _ = dashboard.drawn(lab, "app")
-        assert words in html
+    html, _ = dashboard.drawn(lab, "app")
+    assert words in html
     FIGURES["a panel from push to the cluster, in seconds"] = {
         "runs": seconds,
         "median": statistics.median(seconds),
