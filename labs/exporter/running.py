@@ -64,7 +64,8 @@ def running(
             tuple(differs),
             tuple(_no_image(found, pods)),
         )
-    return Running(workload, "", as_git_says=False)
+    missing = Difference("Deployment", app, "")
+    return Running(workload, "", as_git_says=False, differs=(missing,))
 
 
 def _no_image(deployment: Object, pods: Iterable[Object]) -> Iterator[tuple[str, str, int]]:

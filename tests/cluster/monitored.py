@@ -96,14 +96,3 @@ def series(instance: Instance, promql: str) -> list[Object]:
 def alerts(instance: Instance) -> list[Object]:
     """Return what Alertmanager was told of and has not heard the end of. Raises NotYet."""
     return list(ask(instance, "alertmanager", "/api/v2/alerts", active="true"))
-
-
-def alert(instance: Instance, name: str, **labels: str) -> Object:
-    """Return the alert with these labels. Raises NotYet where there is none, or more."""
-    told = alerts(instance)
-    wanted = {"alertname": name, **labels}
-    found = [one for one in told if wanted.items() <= one["labels"].items()]
-    if len(found) != 1:
-        known = sorted(one["labels"]["alertname"] for one in told)
-        raise NotYet(f"{len(found)} alerts {wanted}; Alertmanager has {known}")
-    return dict(found[0])

@@ -357,7 +357,8 @@ def test_what_does_not_answer_is_told_and_the_rest_goes_on(
 def test_a_workload_without_a_deployment_does_not_run(repo: Repo) -> None:
     repo.look()
     [one] = repo.workloads
-    assert running(one, []).as_git_says is False
+    gone = running(one, [])
+    assert (gone.as_git_says, gone.differs) == (False, (Difference("Deployment", "hello", ""),))
     assert running(one, [deployment("registry:5000/hello:0.9.0", ready=1)]).as_git_says is False
     other = running(one, [deployment("registry:5000/hello:1.0.0")])
     assert (other.version, other.as_git_says) == ("1.0.0", False)
