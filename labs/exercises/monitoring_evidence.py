@@ -130,26 +130,39 @@ class Additions:
     def __init__(self, repo: ConfigRepo) -> None:
         self._repo = repo
         commits = repo.log(UPSTREAM, monitoring.FOLDER, MOST)
-        first = texts(repo, monitoring.FOLDER, commits[-1].sha) if commits else {}
-        self._came = [monitoring.files(), first]
+        self._first = commits[-1].sha if commits else UPSTREAM
+        self._came: dict[str, list[Mapping[str, str]]] = {}
 
     def jobs(self, revision: str = UPSTREAM) -> list[str]:
         """Return the scrape jobs that did not come with the folder."""
-        came = {name for files in self._came for name in jobs(files.get(SCRAPE, ""))}
-        found = texts(self._repo, f"{monitoring.FOLDER}/prometheus", revision).get(SCRAPE, "")
+        folder = SCRAPE.rpartition("/")[0]
+        came = {name for files in self._known(folder) for name in jobs(files.get(SCRAPE, ""))}
+        found = texts(self._repo, folder, revision).get(SCRAPE, "")
         return [name for name in jobs(found) if name not in came]
 
     def panels(self, revision: str = UPSTREAM) -> list[Drawn]:
         """Return the panels of dashboards that did not come with the folder, by their titles."""
-        came = {(one.path, one.panel.title) for files in self._came for one in all_panels(files)}
+        known = [one for files in self._known(DASHBOARDS) for one in all_panels(files)]
+        came = {(one.path, one.panel.title) for one in known}
         found = all_panels(texts(self._repo, DASHBOARDS, revision))
         return [one for one in found if (one.path, one.panel.title) not in came]
 
     def rules(self, kind: str, revision: str = UPSTREAM) -> list[Written]:
         """Return the rules of a kind (`record`, `alert`) that did not come with the folder."""
-        came = {rule.name for files in self._came for rule in all_rules(files)}
+        came = {rule.name for files in self._known(RULES) for rule in all_rules(files)}
         found = all_rules(texts(self._repo, RULES, revision))
         return [rule for rule in found if rule.kind == kind and rule.name not in came]
+
+    def _known(self, folder: str) -> list[Mapping[str, str]]:
+        """Return a folder's files as they were handed out, each file being read once."""
+        if folder not in self._came:
+            handed = {
+                path: text
+                for path, text in monitoring.files().items()
+                if path.startswith(f"{folder}/")
+            }
+            self._came[folder] = [handed, texts(self._repo, folder, self._first)]
+        return self._came[folder]
 
 
 def bringer(repo: ConfigRepo, path: str, has: Callable[[str], bool]) -> Commit | None:
