@@ -7,7 +7,6 @@ from datetime import UTC
 from labs.exercises.drift_evidence import seen_before
 from labs.exercises.evidence import live, way
 from labs.exercises.incident_evidence import BAD, GOOD, Span, alerts, fired, released
-from labs.exercises.monitoring_checks import refuse_unproved
 from labs.exercises.monitoring_evidence import (
     LOOK,
     TESTS,
@@ -20,6 +19,7 @@ from labs.exercises.monitoring_evidence import (
     texts,
     values,
 )
+from labs.exercises.monitoring_proof import refuse_unproved
 from labs.exercises.releases import APP, Move, fetched, moves, state
 from labs.gitops import monitoring
 from labs.gitops.clone import UPSTREAM

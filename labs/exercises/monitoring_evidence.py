@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from labs.errors import LabError
@@ -25,10 +24,8 @@ from labs.gitops.yaml_places import Unreadable
 from labs.instance import Instance
 from labs.platform import prometheus
 from labs.platform.prometheus import BadQuery, Sample, Scalar, Vector
-from labs.run import CommandFailed, run
 from labs.step import CheckFailed
 from labs.wait import NotYet
-from scripts.supply import api as supply
 
 SCRAPE = f"{monitoring.FOLDER}/prometheus/prometheus.yml"
 TESTS = f"{RULES}/tests"
@@ -190,40 +187,6 @@ def refuse_kept_back(what: str, has: Callable[[str], bool]) -> None:
             expected="a commit, pushed",
             todo='`lab lint`, `git add --all`, `git commit --message "…"`, then `git push`',
         )
-
-
-def lay_out(repo: ConfigRepo, root: Path) -> None:
-    """Write monitoring's files, as the Git server has them, below a folder."""
-    for path, text in texts(repo, monitoring.FOLDER).items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-
-
-def unmoved(root: Path, rule: Written, expr: str) -> bool:
-    """Return whether the tests below a folder pass, with another expression in a rule's place.
-
-    Tests that pass whatever a rule says do not look at it.
-    """
-    path = root / rule.path
-    text = path.read_text()
-    document = loaded(text)
-    for one in (one for group in document["groups"] for one in group["rules"]):
-        if one.get(rule.kind) == rule.name:
-            one["expr"] = expr
-    try:
-        with path.open("w") as file:
-            yaml_places.plain_yaml().dump(document, file)
-        run(
-            *(supply.tool("promtool"), "test", "rules"),
-            *sorted((root / TESTS).glob("*.yml")),
-            cwd=root,
-            timeout=60,
-        )
-    except CommandFailed:
-        return False
-    finally:
-        path.write_text(text)
-    return True
 
 
 def values(instance: Instance, promql: str, at: datetime | None = None) -> list[Sample]:
