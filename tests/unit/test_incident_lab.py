@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from labs.errors import LabError
 from labs.exercises import incident, incident_checks, incident_evidence, incident_over
 from labs.exercises import incident_report as report
 from labs.exercises.evidence import HELLO
 from labs.exercises.incident_checks import TRAFFIC
 from labs.exercises.incident_evidence import BAD, GOOD
 from labs.exercises.releases import AUTOMATION, Move
+from labs.gitops import app_versions
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.monitoring.check import RULES
 from labs.instance import PROJECT, Instance
-from labs.platform import prometheus
+from labs.platform import prometheus, registry
 from labs.platform.prometheus import Matrix, Series, Vector
 from labs.progress import Progress
 from labs.step import Attempt, CheckFailed, NotDone
@@ -247,3 +249,14 @@ def test_visitors_are_pods_times_their_rate(instance: Instance, repo: ConfigRepo
         assert incident_checks._visitors(repo, "HEAD") == wanted
     push(repo, "Break it", (TRAFFIC, "", "kind: ["))
     assert incident_checks._visitors(repo, "HEAD") == 0.0
+
+
+def test_the_next_version_comes_after_the_newest_that_has_an_image(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for built, wanted in (([], "1.0.0"), (["1.1.0", "1.0.0"], "1.2.0"), (["1.0.0", GOOD], BAD)):
+        monkeypatch.setattr(registry, "tags", lambda instance, name, built=built: built)
+        assert app_versions.coming(instance) == wanted
+    monkeypatch.setattr(registry, "tags", lambda instance, name: [BAD])
+    with pytest.raises(LabError, match=rf"{BAD} is the last"):
+        app_versions.coming(instance)
