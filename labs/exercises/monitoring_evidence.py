@@ -88,8 +88,9 @@ def rules(path: str, text: str) -> list[Written]:
 def texts(repo: ConfigRepo, folder: str, revision: str = UPSTREAM) -> dict[str, str]:
     """Return a folder's files as a commit has them, by path; revision '' is the working folder."""
     if revision:
-        tree = repo.tree(revision)
-        return {path: tree.read(path) for path in tree.files(folder)}
+        names = {path: f"{revision}:{path}" for path in repo.tree(revision).files(folder)}
+        found = repo.record().texts(names.values())  # Git is asked once, not for each file
+        return {path: found[name] for path, name in names.items()}
     paths = sorted(path for path in (repo.path / folder).rglob("*") if path.is_file())
     return {
         path.relative_to(repo.path).as_posix(): path.read_text(errors="replace") for path in paths
