@@ -16,7 +16,7 @@ from labs.exercises.evidence import HELLO
 from labs.exercises.incident_checks import TRAFFIC
 from labs.exercises.incident_evidence import BAD, GOOD
 from labs.exercises.releases import AUTOMATION, Move
-from labs.gitops import app_versions
+from labs.gitops import app_versions, ci
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.monitoring.check import RULES
 from labs.instance import PROJECT, Instance
@@ -24,7 +24,7 @@ from labs.platform import prometheus, registry
 from labs.platform.prometheus import Matrix, Series, Vector
 from labs.progress import Progress
 from labs.step import Attempt, CheckFailed, NotDone
-from labs.wait import NotYet
+from labs.wait import NotYet, TimedOut
 from tests.unit.gitrepos import git, new_clone, new_server
 
 TEMPLATE = PROJECT / "config-repo-template"
@@ -84,7 +84,18 @@ def undone(check: object, instance: Instance) -> str:
     return found.value.found
 
 
-def test_each_step_that_nobody_did_says_so_in_its_own_words(instance: Instance) -> None:
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The versions of which the registry has an image; CI has nothing to do."""
+    found: list[str] = []
+    monkeypatch.setattr(registry, "tags", lambda instance, name: found)
+    monkeypatch.setattr(ci, "runs", lambda instance, most: [])
+    return found
+
+
+def test_each_step_that_nobody_did_says_so_in_its_own_words(
+    instance: Instance, built: list[str]
+) -> None:
     attendees(instance).fetch()
     said = [
         undone(check, instance)
@@ -100,6 +111,20 @@ def test_each_step_that_nobody_did_says_so_in_its_own_words(instance: Instance) 
         )
     ]
     assert len(set(said)) == len(said)
+
+
+def test_a_version_that_is_built_is_waited_for_where_the_bot_may_release_it(
+    instance: Instance, repo: ConfigRepo, built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert undone(incident_checks.good, instance).startswith(f"no commit has ever brought {GOOD}")
+    built.append(GOOD)
+    monkeypatch.setattr(incident_checks, "on_its_way", lambda instance, version: "on its way")
+    with pytest.raises(TimedOut, match="on its way"):
+        incident_checks.good(Attempt(instance, timeout=0.0))
+    push(repo, "Pin", (AUTOMATION, "suspend: false", "suspend: true"))
+    with pytest.raises(NotDone) as found:
+        incident_checks.good(Attempt(instance))
+    assert f"lab release hello {GOOD}" in found.value.todo
 
 
 def test_a_plain_revert_is_no_rollback_while_the_bot_is_free(
