@@ -45,7 +45,7 @@ def app_versions() -> None:
 @app_app.command("commit")
 def app_commit(
     version: Annotated[
-        str, typer.Argument(help="A version, such as `1.2.0`; `next`: the first without an image.")
+        str, typer.Argument(help="A version, such as `1.2.0`, or `next`: after the newest image's.")
     ],
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
 ) -> None:
@@ -53,7 +53,7 @@ def app_commit(
     from labs.gitops import app_versions, ci
 
     instance = Instance.current()
-    version = app_versions.unbuilt(instance) if version == "next" else version
+    version = app_versions.coming(instance) if version == "next" else version
     sha = app_versions.commit(instance, version)
     print(f"{sha[:7]}  version {version} is in the app repo; your clone gets it by `git pull`")
     run = ci.of_commit(instance, sha)

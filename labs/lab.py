@@ -43,6 +43,7 @@ __all__ = [
     "check",
     "cluster",
     "compare",
+    "dashboard",
     "deautomate",
     "follow",
     "hint",
@@ -182,6 +183,13 @@ def sh(script: str, timeout: float = 600) -> None:
 def cluster() -> kubernetes.Cluster:
     """Return the reader's cluster, to list and get its objects as plain dicts."""
     return kubernetes.api(Instance.current())
+
+
+def dashboard(name: str, minutes: float = 15) -> None:
+    """Draw a dashboard of your clone, such as `app`, over the last `minutes`. Raises LabError."""
+    from labs.metrics import dashboard as boards
+
+    boards.show(Instance.current(), name, minutes)
 
 
 def progress(name: str | int | None = None) -> None:

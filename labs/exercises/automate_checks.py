@@ -243,7 +243,7 @@ def _deployed(attempt: Attempt, version: str) -> Move:
     def committed() -> Move:
         move = _by_bot(fetched(instance), version)
         if move is None:
-            raise NotYet(_on_its_way(instance, version))
+            raise NotYet(on_its_way(instance, version))
         return move
 
     try:
@@ -257,13 +257,11 @@ def _deployed(attempt: Attempt, version: str) -> Move:
     )
 
 
-def _on_its_way(instance: Instance, version: str) -> str:
+def on_its_way(instance: Instance, version: str) -> str:
     """Return how far a version is on its way to the bot's commit, in words."""
     if version not in registry.tags(instance, APP):
-        run = ci.runs(instance, 1)[0]
-        return (
-            f"no image of {version} yet; CI's newest run is {run.number}, {run.state} {run.stage}"
-        )
+        said = [f"CI's newest run is {r.number}, {r.state} {r.stage}" for r in ci.runs(instance, 1)]
+        return f"no image of {version} yet; {''.join(said) or 'CI has run nothing'}"
     policy = kubernetes.api(instance).get(flux.IMAGE_API, "ImagePolicy", POLICY, flux.NAMESPACE)
     chosen = (policy or {}).get("status", {}).get("latestRef", {}).get("tag", "nothing")
     return f"the image of {version} is there; the policy has chosen {chosen}"

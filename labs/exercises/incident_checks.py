@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC
 
+from labs.exercises.automate_checks import on_its_way
 from labs.exercises.drift_evidence import seen_before
 from labs.exercises.evidence import live, way
 from labs.exercises.incident_evidence import BAD, GOOD, Span, alerts, fired, released
-from labs.exercises.monitoring_checks import refuse_unproved
 from labs.exercises.monitoring_evidence import (
     LOOK,
     TESTS,
@@ -20,12 +20,14 @@ from labs.exercises.monitoring_evidence import (
     texts,
     values,
 )
+from labs.exercises.monitoring_proof import refuse_unproved
 from labs.exercises.releases import APP, Move, fetched, moves, state
-from labs.gitops import monitoring
+from labs.gitops import ci, monitoring
 from labs.gitops.clone import UPSTREAM
 from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.monitoring.check import RULES
 from labs.instance import Instance
+from labs.platform import registry
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
 
@@ -98,12 +100,8 @@ def traffic(attempt: Attempt) -> str:
 
 def good(attempt: Attempt) -> str:
     """Wait until the good version is live; return who released it."""
-    found = released(fetched(attempt.instance), GOOD)
-    mine = [move for move in found if move.before != BAD]
-    if not mine:
-        raise _not_released(attempt, GOOD, f"`lab app commit {GOOD} --wait`")
-    seen = live(attempt, mine[-1].commit)
-    return f"{mine[-1]} by {mine[-1].commit.author.name}: {way(seen)}"
+    first = _come(attempt, GOOD, f"`lab app commit {GOOD} --wait`")
+    return f"{first} by {first.commit.author.name}: {way(live(attempt, first.commit))}"
 
 
 def noticed_fact(attempt: Attempt) -> str:
@@ -131,8 +129,7 @@ def fires(attempt: Attempt) -> str:
             expected="the alert of this lab's first step",
             todo='`lab.hint("alert-rule")`',
         )
-    if not released(repo, BAD):
-        raise _not_released(attempt, BAD, "`lab app commit next --wait`, and then watch")
+    _come(attempt, BAD, "`lab app commit next --wait`, and then watch")
 
     def heard() -> tuple[Move, str, Span]:
         found = _burnt(instance, repo)
@@ -170,16 +167,36 @@ def _burnt(instance: Instance, repo: ConfigRepo) -> tuple[Move, str, Span] | Non
     return None
 
 
-def _not_released(attempt: Attempt, version: str, command: str) -> NotDone:
-    """Return what is to be said where a version never came to production."""
-    now = state(fetched(attempt.instance))
-    by_hand = (
-        "" if now.takes(version) and now.automated else f"; then `lab release {APP} {version}`"
-    )
-    return NotDone(
-        f"no commit has ever brought {version} to production; it is to run {now.version}",
-        expected="a colleague's commit, CI's image, and the bot's or your release of it",
-        todo=f"{command}{by_hand}",
+def _come(attempt: Attempt, version: str, command: str) -> Move:
+    """Wait for the first move to a version, if its image is there or being built.
+
+    Raises NotDone where nothing is under way, or nobody would release it.
+    """
+    instance = attempt.instance
+
+    def committed() -> Move:
+        found = [move for move in released(fetched(instance), version) if move.before != BAD]
+        if not found:
+            raise NotYet(on_its_way(instance, version))
+        return found[-1]
+
+    try:
+        return committed()
+    except NotYet as silent:
+        now = state(fetched(instance))
+        by_bot = now.automated and now.takes(version)
+        built = version in registry.tags(instance, APP)
+        if not by_bot or not (built or any(not run.has_ended for run in ci.runs(instance, 5))):
+            by_hand = "" if by_bot else f"; then `lab release {APP} {version}`"
+            raise NotDone(
+                f"no commit has ever brought {version} to production; it is to run {now.version}",
+                expected="a colleague's commit, CI's image, and the bot's or your release of it",
+                todo=f"{command}{by_hand}",
+            ) from silent
+    return attempt.wait(
+        committed,
+        what=f"a release of {version}",
+        todo="`lab automation status` and `flux get images all` show where it stops",
     )
 
 

@@ -58,8 +58,8 @@ def clear_fact(attempt: Attempt) -> str:
     """Return how long after the rollback the alert was over. Raises NotYet before that."""
     instance = attempt.instance
     found = _cleared(instance, fetched(instance))
-    if found is None:
-        if seen_before(instance, "rolled-back"):
+    if found is None or not found[1].over:
+        if found is None and seen_before(instance, "rolled-back"):
             return "it went by itself, once the last minute had no more than one failure in ten"
         raise NotYet("it is not over yet")
     move, span = found
@@ -172,12 +172,12 @@ def _by_hand(instance: Instance, since: float) -> bool:
 
 
 def _cleared(instance: Instance, repo: ConfigRepo) -> tuple[Move, Span] | None:
-    """Return the first rollback after which an alert of the reader's was over, and its span."""
+    """Return the first rollback while an alert of the reader's fired, and from when to when."""
     for bad in released(repo, BAD):
         back = [move for move in rolled_back(repo) if move.commit.when >= bad.commit.when]
         for alert in alerts(repo) if back else []:
             span = fired(instance, alert, bad.commit.when.astimezone(UTC))
-            if span is not None and span.over and span.last >= back[-1].commit.when:
+            if span is not None and span.last >= back[-1].commit.when:
                 return back[-1], span
     return None
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from labs.exercises.evidence import live, way
 from labs.exercises.monitoring_evidence import (
     LOOK,
@@ -14,22 +11,19 @@ from labs.exercises.monitoring_evidence import (
     Written,
     bringer,
     in_force,
-    lay_out,
     refuse_kept_back,
-    unmoved,
     values,
 )
-from labs.exercises.releases import fetched, short
+from labs.exercises.monitoring_proof import refuse_unproved
+from labs.exercises.releases import fetched
 from labs.gitops import instances, monitoring
 from labs.gitops.clone import UPSTREAM
 from labs.gitops.config_repo import ConfigRepo
-from labs.gitops.monitoring import check
 from labs.gitops.monitoring.check import RULES
 from labs.instance import Instance
 from labs.platform.prometheus import BadQuery
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
-from scripts.supply import api as supply
 
 REQUESTS = "sum(rate(hello_http_requests_total[1m]))"
 """How many requests the app answers a second, all its pods and paths together."""
@@ -172,29 +166,6 @@ def recorded(attempt: Attempt) -> str:
         todo=f"`%promql {rule.expr}` shows what the expression gives by itself",
     )
     return f"{commit}: {rule.name} is in force, tested, and has {series} series"
-
-
-def refuse_unproved(repo: ConfigRepo, rule: Written, others: tuple[str, ...]) -> None:
-    """Raise CheckFailed where monitoring's files are wrong, or no test looks at a rule.
-
-    `others` are expressions in the rule's place with which a test of it has to fail.
-    """
-    with tempfile.TemporaryDirectory(prefix="monitoring-") as folder:
-        root = Path(folder)
-        lay_out(repo, root)
-        if wrong := check.problems(root, supply.tool):
-            raise CheckFailed(
-                short(wrong[0], 300),
-                expected="files that `promtool` and its tests have nothing against",
-                todo="mend it, `lab lint`, commit, push",
-            )
-        for other in others:
-            if unmoved(root, rule, other):
-                raise CheckFailed(
-                    f"the tests pass as well if {rule.name} is `{other}`",
-                    expected=f"a test in {TESTS} that fails when {rule.name} is wrong",
-                    todo=f"a test with made-up samples, and what {rule.name} has to make of them",
-                )
 
 
 def wiring(instance: Instance) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from labs.errors import LabError
@@ -25,10 +24,8 @@ from labs.gitops.yaml_places import Unreadable
 from labs.instance import Instance
 from labs.platform import prometheus
 from labs.platform.prometheus import BadQuery, Sample, Scalar, Vector
-from labs.run import CommandFailed, run
 from labs.step import CheckFailed
 from labs.wait import NotYet
-from scripts.supply import api as supply
 
 SCRAPE = f"{monitoring.FOLDER}/prometheus/prometheus.yml"
 TESTS = f"{RULES}/tests"
@@ -91,8 +88,9 @@ def rules(path: str, text: str) -> list[Written]:
 def texts(repo: ConfigRepo, folder: str, revision: str = UPSTREAM) -> dict[str, str]:
     """Return a folder's files as a commit has them, by path; revision '' is the working folder."""
     if revision:
-        tree = repo.tree(revision)
-        return {path: tree.read(path) for path in tree.files(folder)}
+        names = {path: f"{revision}:{path}" for path in repo.tree(revision).files(folder)}
+        found = repo.record().texts(names.values())  # Git is asked once, not for each file
+        return {path: found[name] for path, name in names.items()}
     paths = sorted(path for path in (repo.path / folder).rglob("*") if path.is_file())
     return {
         path.relative_to(repo.path).as_posix(): path.read_text(errors="replace") for path in paths
@@ -130,26 +128,39 @@ class Additions:
     def __init__(self, repo: ConfigRepo) -> None:
         self._repo = repo
         commits = repo.log(UPSTREAM, monitoring.FOLDER, MOST)
-        first = texts(repo, monitoring.FOLDER, commits[-1].sha) if commits else {}
-        self._came = [monitoring.files(), first]
+        self._first = commits[-1].sha if commits else UPSTREAM
+        self._came: dict[str, list[Mapping[str, str]]] = {}
 
     def jobs(self, revision: str = UPSTREAM) -> list[str]:
         """Return the scrape jobs that did not come with the folder."""
-        came = {name for files in self._came for name in jobs(files.get(SCRAPE, ""))}
-        found = texts(self._repo, f"{monitoring.FOLDER}/prometheus", revision).get(SCRAPE, "")
+        folder = SCRAPE.rpartition("/")[0]
+        came = {name for files in self._known(folder) for name in jobs(files.get(SCRAPE, ""))}
+        found = texts(self._repo, folder, revision).get(SCRAPE, "")
         return [name for name in jobs(found) if name not in came]
 
     def panels(self, revision: str = UPSTREAM) -> list[Drawn]:
         """Return the panels of dashboards that did not come with the folder, by their titles."""
-        came = {(one.path, one.panel.title) for files in self._came for one in all_panels(files)}
+        known = [one for files in self._known(DASHBOARDS) for one in all_panels(files)]
+        came = {(one.path, one.panel.title) for one in known}
         found = all_panels(texts(self._repo, DASHBOARDS, revision))
         return [one for one in found if (one.path, one.panel.title) not in came]
 
     def rules(self, kind: str, revision: str = UPSTREAM) -> list[Written]:
         """Return the rules of a kind (`record`, `alert`) that did not come with the folder."""
-        came = {rule.name for files in self._came for rule in all_rules(files)}
+        came = {rule.name for files in self._known(RULES) for rule in all_rules(files)}
         found = all_rules(texts(self._repo, RULES, revision))
         return [rule for rule in found if rule.kind == kind and rule.name not in came]
+
+    def _known(self, folder: str) -> list[Mapping[str, str]]:
+        """Return a folder's files as they were handed out, each file being read once."""
+        if folder not in self._came:
+            handed = {
+                path: text
+                for path, text in monitoring.files().items()
+                if path.startswith(f"{folder}/")
+            }
+            self._came[folder] = [handed, texts(self._repo, folder, self._first)]
+        return self._came[folder]
 
 
 def bringer(repo: ConfigRepo, path: str, has: Callable[[str], bool]) -> Commit | None:
@@ -177,40 +188,6 @@ def refuse_kept_back(what: str, has: Callable[[str], bool]) -> None:
             expected="a commit, pushed",
             todo='`lab lint`, `git add --all`, `git commit --message "…"`, then `git push`',
         )
-
-
-def lay_out(repo: ConfigRepo, root: Path) -> None:
-    """Write monitoring's files, as the Git server has them, below a folder."""
-    for path, text in texts(repo, monitoring.FOLDER).items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-
-
-def unmoved(root: Path, rule: Written, expr: str) -> bool:
-    """Return whether the tests below a folder pass, with another expression in a rule's place.
-
-    Tests that pass whatever a rule says do not look at it.
-    """
-    path = root / rule.path
-    text = path.read_text()
-    document = loaded(text)
-    for one in (one for group in document["groups"] for one in group["rules"]):
-        if one.get(rule.kind) == rule.name:
-            one["expr"] = expr
-    try:
-        with path.open("w") as file:
-            yaml_places.plain_yaml().dump(document, file)
-        run(
-            *(supply.tool("promtool"), "test", "rules"),
-            *sorted((root / TESTS).glob("*.yml")),
-            cwd=root,
-            timeout=60,
-        )
-    except CommandFailed:
-        return False
-    finally:
-        path.write_text(text)
-    return True
 
 
 def values(instance: Instance, promql: str, at: datetime | None = None) -> list[Sample]:

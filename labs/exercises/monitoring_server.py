@@ -22,9 +22,9 @@ from labs.gitops.monitoring.enforcing import SWITCH
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
 
-BROKEN = f"{RULES}/broken.yml"
+BROKEN = f"{RULES}/lab.yml"
 """The file with which the check tries the Git server."""
-NO_RULE = "groups:\n  - name: broken\n    rules:\n      - record: a:b:c\n        expr: sum((up)\n"
+NO_RULE = "      - record: a:b:c\n        expr: sum((up)\n"
 
 
 def drawn(attempt: Attempt) -> str:
@@ -93,7 +93,7 @@ def _refusal(repo: ConfigRepo) -> str:
     """Push a rule that is none; return the words with which it is refused."""
 
     def change(draft: Draft) -> None:
-        draft.write(BROKEN, NO_RULE)
+        draft.write(BROKEN, f"{draft.read(BROKEN)}{NO_RULE}")
 
     try:
         commit = repo.write(Message("Try the Git server with a broken rule"), change).commit

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from labs.errors import LabError
 from labs.exercises import incident, incident_checks, incident_evidence, incident_over
 from labs.exercises import incident_report as report
 from labs.exercises.evidence import HELLO
 from labs.exercises.incident_checks import TRAFFIC
 from labs.exercises.incident_evidence import BAD, GOOD
 from labs.exercises.releases import AUTOMATION, Move
+from labs.gitops import app_versions, ci
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.monitoring.check import RULES
 from labs.instance import PROJECT, Instance
-from labs.platform import prometheus
+from labs.platform import prometheus, registry
 from labs.platform.prometheus import Matrix, Series, Vector
 from labs.progress import Progress
 from labs.step import Attempt, CheckFailed, NotDone
-from labs.wait import NotYet
+from labs.wait import NotYet, TimedOut
 from tests.unit.gitrepos import git, new_clone, new_server
 
 TEMPLATE = PROJECT / "config-repo-template"
@@ -82,7 +84,18 @@ def undone(check: object, instance: Instance) -> str:
     return found.value.found
 
 
-def test_each_step_that_nobody_did_says_so_in_its_own_words(instance: Instance) -> None:
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The versions of which the registry has an image; CI has nothing to do."""
+    found: list[str] = []
+    monkeypatch.setattr(registry, "tags", lambda instance, name: found)
+    monkeypatch.setattr(ci, "runs", lambda instance, most: [])
+    return found
+
+
+def test_each_step_that_nobody_did_says_so_in_its_own_words(
+    instance: Instance, built: list[str]
+) -> None:
     attendees(instance).fetch()
     said = [
         undone(check, instance)
@@ -98,6 +111,20 @@ def test_each_step_that_nobody_did_says_so_in_its_own_words(instance: Instance) 
         )
     ]
     assert len(set(said)) == len(said)
+
+
+def test_a_version_that_is_built_is_waited_for_where_the_bot_may_release_it(
+    instance: Instance, repo: ConfigRepo, built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert undone(incident_checks.good, instance).startswith(f"no commit has ever brought {GOOD}")
+    built.append(GOOD)
+    monkeypatch.setattr(incident_checks, "on_its_way", lambda instance, version: "on its way")
+    with pytest.raises(TimedOut, match="on its way"):
+        incident_checks.good(Attempt(instance, timeout=0.0))
+    push(repo, "Pin", (AUTOMATION, "suspend: false", "suspend: true"))
+    with pytest.raises(NotDone) as found:
+        incident_checks.good(Attempt(instance))
+    assert f"lab release hello {GOOD}" in found.value.todo
 
 
 def test_a_plain_revert_is_no_rollback_while_the_bot_is_free(
@@ -208,6 +235,7 @@ def test_how_soon_an_alert_fired_and_was_over_is_told_from_the_record(
     push(repo, "Alert", (BURN, "", incident.RULE))
     gone_wrong(repo)
     [bad] = incident_evidence.released(repo, BAD)
+    [back] = incident_evidence.rolled_back(repo)
     # Some time ago, or what comes after the release would still be to come.
     early = bad.commit.when.astimezone(UTC) - timedelta(minutes=20)
     for module in (incident_checks, incident_over):
@@ -216,7 +244,8 @@ def test_how_soon_an_alert_fired_and_was_over_is_told_from_the_record(
     record = Record("BudgetBurnsFast", early + timedelta(seconds=42), early + timedelta(seconds=95))
     monkeypatch.setattr(prometheus, "query_range", record.query)
     assert "your alert did, 42 s after" in incident_checks.noticed_fact(Attempt(instance))
-    assert "another 95 s" in incident_over.clear_fact(Attempt(instance))
+    took = (back.commit.when - bad.commit.when).total_seconds()  # the test's own commits
+    assert f"another {95 - took:.0f} s" in incident_over.clear_fact(Attempt(instance))
     monkeypatch.setattr(prometheus, "query", lambda *words: Vector(()))
     record.alert = "Another"
     assert "came and went" in undone(incident_checks.fires, instance)
@@ -247,3 +276,14 @@ def test_visitors_are_pods_times_their_rate(instance: Instance, repo: ConfigRepo
         assert incident_checks._visitors(repo, "HEAD") == wanted
     push(repo, "Break it", (TRAFFIC, "", "kind: ["))
     assert incident_checks._visitors(repo, "HEAD") == 0.0
+
+
+def test_the_next_version_comes_after_the_newest_that_has_an_image(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for built, wanted in (([], "1.0.0"), (["1.1.0", "1.0.0"], "1.2.0"), (["1.0.0", GOOD], BAD)):
+        monkeypatch.setattr(registry, "tags", lambda instance, name, built=built: built)
+        assert app_versions.coming(instance) == wanted
+    monkeypatch.setattr(registry, "tags", lambda instance, name: [BAD])
+    with pytest.raises(LabError, match=rf"{BAD} is the last"):
+        app_versions.coming(instance)

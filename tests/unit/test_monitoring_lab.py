@@ -9,10 +9,17 @@ from typing import Any
 import pytest
 
 from labs.errors import LabError
-from labs.exercises import monitoring, monitoring_checks, monitoring_data, monitoring_evidence
+from labs.exercises import (
+    monitoring,
+    monitoring_checks,
+    monitoring_data,
+    monitoring_evidence,
+    monitoring_server,
+)
 from labs.exercises.monitoring_evidence import SCRAPE, Additions
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.monitoring.check import RULES
+from labs.gitops.monitoring.dashboards import DASHBOARDS
 from labs.instance import PROJECT, Instance, write_json
 from labs.platform import kubernetes, prometheus
 from labs.platform.prometheus import Matrix, Rule, Sample, Vector
@@ -103,6 +110,30 @@ def test_rules_are_told_apart_by_kind_and_by_who_brought_them(
     )
     assert brought is not None
     assert brought.sha == first
+
+
+def test_a_panel_is_the_readers_by_its_title_and_asks_what_its_dashboard_fills_in(
+    instance: Instance, repo: ConfigRepo
+) -> None:
+    path = f"{DASHBOARDS}/app.json"
+    assert "came with, and no other" in undone(monitoring_server.drawn, instance)
+    begin = '  "panels": [\n'
+    before = (repo.path / path).read_text()
+    assert before.count(begin) == 1
+    put(repo, path, before.replace(begin, f"{begin}{monitoring.PANEL}"))
+    with pytest.raises(CheckFailed, match="in your clone, and in no commit"):
+        monitoring_server.drawn(Attempt(instance))
+    push(repo, "Show")
+    [mine] = Additions(repo).panels()
+    assert (mine.path, mine.panel.title, mine.panel.kind) == (path, "Probes", "timeseries")
+    assert mine.queries == ['namespace:probes:rate1m{namespace="production"}']
+
+
+def test_the_switch_has_to_be_pushed(instance: Instance, repo: ConfigRepo) -> None:
+    assert "takes every rule" in undone(monitoring_server.enforced, instance)
+    put(repo, "checks.yaml", "monitoring: enforced\n")
+    with pytest.raises(CheckFailed, match=r"checks\.yaml is in your clone, and in no commit"):
+        monitoring_server.enforced(Attempt(instance))
 
 
 def test_a_file_that_cannot_be_read_has_no_rules_and_no_jobs() -> None:

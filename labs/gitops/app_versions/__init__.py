@@ -53,17 +53,21 @@ def commit(instance: Instance, number: str) -> str:
     return _commit(instance, number, again=False)
 
 
-def unbuilt(instance: Instance) -> str:
-    """Return the number of the first version of which there is no image. Raises LabError."""
-    built = registry.tags(instance, APP)
-    for version in VERSIONS:
-        if version.number not in built:
-            return version.number
-    raise LabError(
-        "each version that is written down has its image",
-        expected="one that is still to be built",
-        todo="`lab app versions` lists them",
-    )
+def coming(instance: Instance) -> str:
+    """Return the number of the version that comes after the newest that has an image.
+
+    Raises LabError where nothing comes after it.
+    """
+    built = set(registry.tags(instance, APP))
+    numbers = [version.number for version in VERSIONS]
+    newest = max((place for place, one in enumerate(numbers) if one in built), default=-1)
+    if newest == len(numbers) - 1:
+        raise LabError(
+            f"{numbers[-1]} is the last version that is written down, and it has its image",
+            expected="a version that is still to be built",
+            todo="`lab app versions` lists them",
+        )
+    return numbers[newest + 1]
 
 
 def ensure_image(
