@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from refusal import Refused, git, one_line
-from tree import Unreadable, tree
 
 SWITCH = "checks.yaml"
 SWITCHED_ON = {"monitoring": "enforced"}
@@ -56,7 +55,7 @@ def problems(old: str, new: str) -> list[str]:
         return [wrong]
     if not (_is_on(old) or _is_on(new)):
         return []
-    import tempfile  # as below: what few pushes need is not read for all of them
+    import tempfile  # as the judge below: what few pushes need is not read for all of them
 
     with tempfile.TemporaryDirectory() as folder:
         found = list(_lay_out(new, Path(folder)))
@@ -80,6 +79,8 @@ def refusal(found: Sequence[str]) -> Refused:
 
 
 def _is_on(commit: str) -> bool:
+    from tree import Unreadable, tree
+
     files = tree(commit)
     try:
         return SWITCH in files.files and files.docs(SWITCH) == [SWITCHED_ON]
@@ -89,6 +90,8 @@ def _is_on(commit: str) -> bool:
 
 def _of_switch(commit: str) -> str:
     """Return what is wrong with the switch itself; a misspelt one would guard nothing."""
+    from tree import Unreadable, tree  # it reads YAML, which most pushes do without
+
     files = tree(commit)
     if SWITCH not in files.files:
         return ""
