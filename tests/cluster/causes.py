@@ -15,6 +15,7 @@ from labs.instance import Instance
 from labs.platform import flux, git_server, kubernetes
 from labs.platform.engine import docker
 from labs.platform.kubernetes import Object
+from labs.platform.loopback import wait_for_http
 from labs.run import run
 from labs.wait import NotYet
 from tests.cluster.automation import deployed, until, write
@@ -194,7 +195,8 @@ class Broken:
 
     def mend_agent_and_server(self) -> float:
         """Start the Git server, and have the agent back; return when that was asked for."""
-        git_server.ensure(self.lab)
+        docker("start", self.lab.container("git"))
+        wait_for_http(f"{git_server.base_url(self.lab)}/healthy", what="the Git server")
         words = ("scale", f"deployment/{AGENT}", f"--namespace={flux.NAMESPACE}")
         at = kubectl(self.lab, *words, "--replicas=1")
         until(lambda: deployed(self.lab, AGENT), f"{AGENT} to be ready")
