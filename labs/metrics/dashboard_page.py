@@ -49,7 +49,8 @@ def _placed(one: Filled, span: Span, deploys: Sequence[Deploy]) -> str:
 
 def _body(one: Filled, span: Span, deploys: Sequence[Deploy]) -> str:
     if one.lines is not None:
-        return _lines(one, span, deploys) if len(one.lines.columns) else _nothing("no series")
+        there = not one.lines.dropna(how="all").empty
+        return _lines(one, span, deploys) if there else _nothing("no value")
     if one.panel.kind == "stat":
         shown = "".join(_value(cell) for cell in one.values)
         return shown or ("" if one.remarks else _nothing("no value"))
@@ -77,6 +78,8 @@ def look(panel: Panel) -> plot.Look:
         high=style.high,
         limits=tuple((step.value or 0.0, colour(step.value or 0.0, style)) for step in limits),
         stepped=style.stepped,
+        whole=style.decimals == 0 and style.unit in (None, "short", "none"),
+        ticks=tuple(float(value) for value in style.words if value.lstrip("-").isdigit()),
         titled=False,
     )
 

@@ -59,6 +59,8 @@ def colour(value: float, style: Style) -> str:
     """Return the colour that a value's words or thresholds give it."""
     if f"{value:g}" in style.words:
         return _shade(style.words[f"{value:g}"][1])
+    if math.isnan(value):
+        return PLAIN
     found = ""
     for step in style.thresholds:
         if step.value is None or value >= step.value:

@@ -63,7 +63,8 @@ def beside(frames: Sequence[Frame]) -> Frame:
     if not given:
         return pandas.DataFrame(index=_times([]))
     names = iter(unlike([str(name) for frame in given for name in frame.columns]))
-    return pandas.concat([frame.rename(columns=lambda _: next(names)) for frame in given], axis=1)
+    named = [frame.rename(columns=lambda _: next(names)) for frame in given]
+    return pandas.concat(named, axis=1, sort=True)
 
 
 def spaced(frame: Frame, step: float) -> Frame:

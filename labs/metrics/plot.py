@@ -37,6 +37,10 @@ class Look:
     """Values at which a line is drawn across, with its colour."""
     stepped: bool = False
     titled: bool = True
+    whole: bool = False
+    """Whether only whole numbers are written beside the axis."""
+    ticks: tuple[float, ...] = ()
+    """The values that are written beside the axis; none: those that suit."""
 
 
 PLAIN = Look()
@@ -98,7 +102,7 @@ def picture(
         axes.set_title(_plain(title), loc="left", fontsize=10, pad=10)
     axes.grid(axis="y", color="#d4d4d8", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(frame.columns) > 1:
+    if len(frame.columns) > 1 or not look.titled:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3,
                       fontsize=8, frameon=False)  # fmt: skip
     return show.svg(figure, in_words(frame, title, deploys))
@@ -106,7 +110,7 @@ def picture(
 
 def _scale(axes: Any, look: Look) -> None:
     """Write the values as they are to be written; a line where it ends is to be seen."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     for value, colour in look.limits:
         axes.axhline(value, color=colour, linewidth=1, linestyle=(0, (6, 3)))
@@ -115,6 +119,10 @@ def _scale(axes: Any, look: Look) -> None:
         axes.set_ylim(bottom=look.low - room)
     if look.high is not None:
         axes.set_ylim(top=look.high + room)
+    if look.ticks:
+        axes.yaxis.set_major_locator(FixedLocator(look.ticks))
+    elif look.whole:
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if look.written is not None:
         write = look.written
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))

@@ -18,8 +18,13 @@ import pytest
 from labs.gitops import instances, lint, monitoring
 from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
+from labs.gitops.git_words import PushRefused
+from labs.gitops.monitoring.dashboards import DASHBOARDS
+from labs.gitops.monitoring.enforcing import SWITCH
 from labs.instance import PROJECT, Instance, write_json
-from labs.platform import flux, kubernetes
+from labs.metrics import dashboard
+from labs.metrics.dashboard_data import Filled, Span, filled
+from labs.platform import flux, git_checks, kubernetes
 from labs.platform.loopback import fetch
 from labs.run import CommandFailed, run
 from labs.wait import NotYet
@@ -30,7 +35,21 @@ RULES = f"{monitoring.FOLDER}/rules/lab.yml"
 SCRAPE = f"{monitoring.FOLDER}/prometheus/prometheus.yml"
 ROUTES = f"{monitoring.FOLDER}/alertmanager/alertmanager.yml"
 ACCOUNT = "system:serviceaccount:monitoring:prometheus"
+BOARD = f"{DASHBOARDS}/app.json"
+MAY_BE_EMPTY = {
+    "Share that fails",
+    "95 of 100 within",
+    "Requests",
+    "Duration",
+    "Changes by hand put right",
+    "From commit to live",
+    "Errors of the container runtime",
+}
+"""Panels in which nothing is to be seen where nobody asked the app, or nothing went wrong."""
 RUNS = 5
+FEW = 3
+REFUSED_SECONDS = 15.0
+"""A bound for a machine that does much else; what it takes of a processor is one second."""
 LIVE_SECONDS = 10.0
 FIGURES: dict[str, Any] = {}
 
@@ -73,7 +92,7 @@ def bring_back(instance: Instance, before: str, wiring: str) -> None:
     wanted = set(repo.files(before))
 
     def mine(path: str) -> bool:
-        return path == wiring or path.startswith(f"{monitoring.FOLDER}/")
+        return path in (wiring, SWITCH) or path.startswith(f"{monitoring.FOLDER}/")
 
     def restore(draft: Draft) -> None:
         for path in filter(mine, set(draft.files()) - wanted):
@@ -201,6 +220,76 @@ def test_a_rule_by_a_commit_is_live_within_seconds(lab: Instance) -> None:
     assert max(seconds["from applied"]) < LIVE_SECONDS
 
 
+def test_a_scrape_job_by_a_commit_has_its_target_within_seconds(lab: Instance) -> None:
+    repo = attendees(lab)
+    before = repo.read(SCRAPE, repo.fetch().sha)
+    seconds = []
+    for number in range(FEW):
+        job = f"test-run{number}"
+        added = f"  - job_name: {job}\n    static_configs:\n      - targets: [localhost:9090]\n"
+        text = f"{before}\n{added}"
+        write(lab, f"Scrape {job}", lambda draft, text=text: draft.write(SCRAPE, text))  # type: ignore[misc]
+        pushed = time.monotonic()
+
+        def there(job: str = job) -> float:
+            found = ask(lab, "prometheus", "/api/v1/targets", state="active")["data"]
+            if job not in {target["labels"]["job"] for target in found["activeTargets"]}:
+                raise NotYet(f"no target of {job}")
+            return time.monotonic()
+
+        seconds.append(round(until(there, f"a target of {job}") - pushed, 1))
+    FIGURES["a scrape job from push to its target, in seconds"] = {
+        "runs": seconds,
+        "median": statistics.median(seconds),
+    }
+    write(lab, "Take the test's jobs out", lambda draft: draft.write(SCRAPE, before))
+
+
+def test_a_panel_by_a_commit_is_in_the_cluster_within_seconds(lab: Instance) -> None:
+    repo = attendees(lab)
+    before = repo.read(BOARD, repo.fetch().sha)
+    seconds = []
+    for number in range(FEW):
+        told = json.loads(before)
+        told["panels"].append({**told["panels"][-1], "id": 99, "title": f"test run {number}"})
+        told["panels"][-1]["gridPos"] = {"x": 0, "y": 40, "w": 24, "h": 6}
+        text = json.dumps(told, indent=2)
+        write(lab, "Add a panel", lambda draft, text=text: draft.write(BOARD, text))  # type: ignore[misc]
+        pushed = time.monotonic()
+        words = f"test run {number}"
+        there = until(lambda words=words: applied(lab, "dashboard-app", words), "Flux")  # type: ignore[misc]
+        seconds.append(round(there - pushed, 1))
+    html, _ = dashboard.drawn(lab, "app")
+    assert words in html
+    FIGURES["a panel from push to the cluster, in seconds"] = {
+        "runs": seconds,
+        "median": statistics.median(seconds),
+    }
+    write(lab, "Take the test's panel out", lambda draft: draft.write(BOARD, before))
+    found = kubernetes.api(lab).get("v1", "ConfigMap", "dashboard-app", monitoring.NAMESPACE)
+    assert found is not None
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+@pytest.mark.parametrize("name", ["app", "gitops", "node"])
+def test_a_dashboard_asks_nothing_that_prometheus_cannot_answer(lab: Instance, name: str) -> None:
+    board = dashboard.named(lab, name).read()
+
+    def whole() -> None:
+        now = datetime.now(UTC)
+        found = list(filled(lab, board, Span(now - timedelta(minutes=15), now)))
+        assert [one.remarks for one in found if one.remarks] == []
+        empty = {one.panel.title for one in found if not (one.values or one.rows or drawn(one))}
+        if empty - MAY_BE_EMPTY:
+            raise NotYet(f"nothing in {empty}")
+
+    until(whole, f"something in every panel of {name}")
+
+
+def drawn(one: Filled) -> bool:
+    return one.lines is not None and not one.lines.empty
+
+
 def test_a_receiver_by_a_commit_is_live_within_seconds(lab: Instance) -> None:
     def change(draft: Draft) -> None:
         draft.write(ROUTES, re.sub(r"\blab$", "seat", draft.read(ROUTES), flags=re.M))
@@ -248,6 +337,43 @@ def test_what_is_wrong_is_told_before_the_push_and_refused_after_it(lab: Instanc
             raise NotYet("it still fires")
 
     until(cleared, "the alert to clear")
+
+
+def test_enforced_what_is_wrong_is_refused_at_the_push(lab: Instance) -> None:
+    repo = attendees(lab)
+    assert git_checks.there(lab).keys() == set(git_checks.NAMES)
+    run(sys.executable, "-m", "labs.cli", "monitoring", "enforce", cwd=PROJECT)
+    texts = {path: repo.read(path, repo.fetch().sha) for path in (RULES, SCRAPE, ROUTES, BOARD)}
+    wrong = {
+        RULES: (texts[RULES].replace("expr: up == 0", "expr: up == (0", 1), "unclosed left"),
+        SCRAPE: (texts[SCRAPE].replace("scrape_configs", "scrape_confgs"), "field scrape_confgs"),
+        ROUTES: (re.sub(r"receiver: \w+", "receiver: nobody", texts[ROUTES], count=1), "nobody"),
+        BOARD: (texts[BOARD].replace("rate1m{", "rate1m{{", 1), "parse error"),
+    }
+    refused: dict[str, float] = {}
+    for path, (text, words) in wrong.items():
+        assert text != texts[path]
+        start = time.monotonic()
+        with pytest.raises(PushRefused) as refusal:
+            write(lab, "Push what is wrong", lambda draft, p=path, t=text: draft.write(p, t))  # type: ignore[misc]
+        refused[path] = round(time.monotonic() - start, 2)
+        assert re.search(rf"{re.escape(path)}:\d+: .*{words}", refusal.value.found), refusal.value
+        assert "lab lint" in refusal.value.todo
+    taken: dict[str, float] = {}
+    for name, path, text in (
+        ("monitoring", RULES, f"# A test.\n{texts[RULES]}"),
+        ("something else", "test.txt", "A test\n"),
+    ):
+        start = time.monotonic()
+        write(lab, f"Change {name}", lambda draft, p=path, t=text: draft.write(p, t))  # type: ignore[misc]
+        taken[name] = round(time.monotonic() - start, 2)
+    FIGURES["an enforced push, with commit and fetch, in seconds"] = {
+        "refused": refused,
+        "taken, of": taken,
+    }
+    write(lab, "Take the test's file out", lambda draft: draft.delete("test.txt"))
+    run(sys.executable, "-m", "labs.cli", "monitoring", "enforce", "--off", cwd=PROJECT)
+    assert max(refused.values()) < REFUSED_SECONDS
 
 
 def test_samples_and_silences_survive_their_pods(lab: Instance) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from labs.errors import LabError
-from labs.gitops.monitoring import check, check_dashboards
+from labs.gitops.monitoring import check, check_dashboards, check_paths
 from labs.gitops.monitoring.dashboards import (
     DASHBOARDS,
     DRAWN,
@@ -30,6 +30,8 @@ from labs.metrics.dashboard_page import page
 from labs.metrics.dashboard_table import merged
 from labs.metrics.dashboard_units import COLOURS, KNOWN, colour, written
 from labs.metrics.deploys import Deploy
+from labs.metrics.frames import beside, over_time
+from labs.platform.prometheus import Matrix, Series
 from tests.unit.gitrepos import new_clone, new_server
 from tests.unit.prometheus_server import Served, serving
 
@@ -151,7 +153,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused_before_anything_reads_it
     tests = tmp_path / check.RULES / "tests" / "x.yml"
     tests.parent.mkdir(parents=True)
     tests.write_text("rule_files:\n  - ../x.yml\n  - /etc/passwd\n  - ../../../other/x.yml\n")
-    found = check.check_paths.problems(tmp_path, [tests], "rule_files")
+    found = check_paths.problems(tmp_path, [tests], "rule_files")
     name = f"{check.RULES}/tests/x.yml"
     assert found == [
         f"{name}:3: /etc/passwd in rule_files leads out of monitoring/",
@@ -198,6 +200,24 @@ def test_tables_are_merged_by_what_they_share() -> None:
         {"app": "c", "Value #B": 4.0},
     ]
     assert merged([one, []]) == one
+    # A label that a row lacks is not any label.
+    bare, whole = [{"app": "a"}, {"app": "b", "env": "p"}], [{"app": "a", "env": "p", "Value": 1.0}]
+    assert merged([bare, whole]) == [*bare, *whole]
+
+
+def test_lines_that_have_values_at_different_moments_stand_beside_one_another_in_order() -> None:
+    def line(name: str, *minutes: int) -> Matrix:
+        points = tuple((NOON + timedelta(minutes=n), float(n)) for n in minutes)
+        return Matrix((Series({"pod": name}, points),))
+
+    found = beside(
+        [over_time(line("a", 0, 4, 5), "{{pod}}"), over_time(line("b", 1, 2), "{{pod}}")]
+    )
+    assert list(found.columns) == ["a", "b"]
+    assert found.index.is_monotonic_increasing
+    assert found["a"].tolist()[-1] == 5
+    assert found["b"].dropna().tolist() == [1, 2]
+    assert beside([]).empty
 
 
 def test_a_range_is_asked_with_grafana_s_own_variables_filled_in(served: Served) -> None:
