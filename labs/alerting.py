@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from labs import show
 from labs.errors import LabError
-from labs.gitops import shown
 from labs.instance import Instance
 from labs.metrics import asked
 from labs.platform import alertmanager
@@ -21,27 +20,11 @@ def alerts() -> None:
     """Show the alerts that fire, and the silences that hold. Raises LabError."""
     client = alertmanager.client(Instance.current())
     found, silences = client.alerts(), client.silences()
-    if found:
-        rows = [
-            (
-                one.name,
-                one.labels.get("severity", ""),
-                _state(one),
-                _clock(one.since),
-                one.summary,
-                one.command,
-            )
-            for one in found
-        ]
-        shown.table(("alert", "severity", "state", "since", "what", "see it with"), rows)
-    else:
-        show.line("no alert fires")
-    if silences:
-        held = [
-            (one.id, " ".join(one.matchers), _clock(one.until), one.by, one.reason)
-            for one in silences
-        ]
-        shown.table(("silence", "of", "until", "by", "why"), held)
+    lines = [line for one in found for line in _lines(one)] or ["no alert fires"]
+    for each in silences:
+        lines.append(f"silence {each.id}  until {_clock(each.until)}, by {each.by}: {each.reason}")
+        lines.append(f"  of {' '.join(each.matchers)}")
+    show.line("\n".join(lines))
 
 
 def silence(alert: str, span: str = USUAL, reason: str = "", *, labels: str = "") -> str:
@@ -81,6 +64,13 @@ def view(instance: Instance) -> Frame:
     if quiet:
         lines += [f"{len(quiet)} silenced", *(_line(one, silences) for one in quiet)]
     return Frame("\n".join(lines))
+
+
+def _lines(alert: Alert) -> list[str]:
+    severity = alert.labels.get("severity", "")
+    head = f"{alert.name:<24} {severity:<8} {_state(alert)} since {_clock(alert.since)}"
+    see = [f"  see it with: {alert.command}"] if alert.command else []
+    return [head, f"  {alert.summary}", *see]
 
 
 def _line(alert: Alert, silences: list[Silence] | None = None) -> str:

@@ -87,6 +87,11 @@ class Instance:
         """The Docker network where CI's runner sees Git server, registry and dispatcher alone."""
         return f"{self.name}-ci"
 
+    @property
+    def registry_network(self) -> str:
+        """The Docker network where the registry sees its gate alone."""
+        return f"{self.name}-registry"
+
     def container(self, part: str) -> str:
         """The name of a container beside the cluster, such as `hackfest-git`."""
         return f"{self.name}-{part}"

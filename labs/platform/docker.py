@@ -21,6 +21,7 @@ from labs.platform.engine import check_ours, docker, inspect, label_options
 from labs.platform.engine import engine_answers as engine_answers
 from labs.platform.network import ensure_ci_network as ensure_ci_network
 from labs.platform.network import ensure_network as ensure_network
+from labs.platform.network import ensure_registry_network as ensure_registry_network
 from labs.run import CommandFailed
 from labs.wait import NotYet, TimedOut, wait_for
 

@@ -44,6 +44,14 @@ def ensure_ci_network(instance: Instance) -> str:
     return _ensure(instance, instance.ci_network, [*CLOSED, *_mtu()])
 
 
+def ensure_registry_network(instance: Instance) -> str:
+    """Return the name of the closed network that the registry shares with its gate alone.
+
+    Raises what `ensure_network` raises.
+    """
+    return _ensure(instance, instance.registry_network, [*CLOSED, *_mtu()])
+
+
 def _ensure(instance: Instance, name: str, options: list[str]) -> str:
     found = inspect("network", name)
     if found is not None:

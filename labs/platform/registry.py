@@ -62,7 +62,7 @@ def gate_spec(instance: Instance, image: str) -> docker.ContainerSpec:
         image=image,
         network=docker.ensure_network(instance),
         aliases=("registry",),
-        also=(docker.ensure_ci_network(instance),),
+        also=(docker.ensure_ci_network(instance), docker.ensure_registry_network(instance)),
         volumes={docker.ensure_volume(instance, "registry"): "/srv/registry"},
         ports={5000: instance.port("registry")},
         env={"PUBLIC_PORT": str(instance.port("registry"))},
@@ -72,11 +72,16 @@ def gate_spec(instance: Instance, image: str) -> docker.ContainerSpec:
 
 
 def store_spec(instance: Instance, image: str, gate_image: str) -> docker.ContainerSpec:
-    """Return what the registry's own container is made from: no network, a socket in the volume."""
+    """Return what the registry's own container is made from.
+
+    It is asked through a socket in the volume. Its metrics it can tell at a port alone: for them it
+    stands on a network where there is the gate and nobody else, and no way out.
+    """
     return docker.ContainerSpec(
         name=instance.container("registry"),
         image=image,
-        network="none",
+        network=docker.ensure_registry_network(instance),
+        aliases=("registry-store",),
         volumes={docker.ensure_volume(instance, "registry"): "/srv/registry"},
         # The configuration comes with the gate's image: a new gate means a new registry.
         env={"OTEL_TRACES_EXPORTER": "none", "GATE_IMAGE": docker.image_id(gate_image)},

@@ -6,15 +6,17 @@ const PAUSE = 2000; // milliseconds from one look to the next
 const served = new Map(); // each element's HTML as it was served, by its id
 
 function spoken(seconds) {
-  const [number, unit] = seconds < 100 ? [seconds, "s"] : seconds < 6000 ? [seconds / 60, "min"] : [seconds / 3600, "h"];
-  return `${Math.round(number)} ${unit}`;
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
 }
 
 function tellTimes() {
   for (const time of document.querySelectorAll("time")) {
     const moment = new Date(time.dateTime), seconds = (Date.now() - moment) / 1000;
     const words = seconds >= 0 ? `${spoken(seconds)} ago` : `in ${spoken(-seconds)}`;
-    const text = `${moment.toLocaleTimeString()} (${words})`;
+    const clock = Math.abs(seconds) < 72000 ? moment.toLocaleTimeString() : moment.toLocaleString();
+    const text = `${clock} (${words})`;
     if (time.textContent !== text) time.textContent = text;
     time.title = moment.toLocaleString();
   }

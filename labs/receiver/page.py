@@ -26,7 +26,8 @@ DOCUMENT = Template(files("labs.receiver").joinpath("page.html").read_text())
 
 def render(view: View, error: str = "") -> str:
     """Return the page; `error` says what became of a form that was sent."""
-    active, quiet = view.of("active"), view.of("suppressed")
+    active = sorted(view.of("active"), key=_urgency)
+    quiet = view.of("suppressed")
     count, hushed = _count(active), _count(quiet)
     sign, words = ("▲", f"{count} firing") if count else ("✓", "Nothing fires")
     if view.trouble:
@@ -167,6 +168,13 @@ def _trouble(ident: str, text: str) -> str:
 
 def _nothing(ident: str, words: str) -> str:
     return f'<p id="no-{ident}" class="nothing">{words}</p>'
+
+
+def _urgency(group: Group) -> int:
+    """Return where a group stands on the page: what is to wake somebody comes first."""
+    known = [*SEVERITIES]
+    found = {one.labels.get("severity", "") for one in group.alerts} & set(known)
+    return min(map(known.index, found), default=len(known))
 
 
 def _count(groups: Iterable[Group]) -> int:

@@ -181,10 +181,28 @@ def test_the_gate_is_not_gone_round(servers: Instance, hello: str, ci: Client) -
     for path in ("/v2/hello/manifests/0.9.0", "/v2/hello/man%69fests/0.9.0", "/v2//hello/blobs/"):
         assert fetch(base + path, method="PUT").status in (400, 401, 404), path
         assert fetch(base + path, method="DELETE").status in (400, 401, 404), path
-    assert docker.networks_of(servers.container("registry")) == {"none"}
+    store = servers.container("registry")
+    assert docker.networks_of(store) == {servers.registry_network}
+    beside = engine.docker("network", "inspect", servers.registry_network)
+    [network] = json.loads(beside)
+    assert network["Internal"] is True
+    assert {one["Name"] for one in network["Containers"].values()} == {
+        store,
+        servers.container("registry-gate"),
+    }
     with pytest.raises(CommandFailed, match=r"UNAUTHORIZED|UNSUPPORTED"):
         ci.crane("delete", f"{ci.address}/hello@{hello}")
     assert registry.digest(servers, "hello", "0.9.0") == hello
+
+
+def test_everybody_reads_the_metrics_and_nobody_the_profiles(servers: Instance, hello: str) -> None:
+    base = f"http://{registry.address(servers)}"
+    answer = fetch(f"{base}/metrics")
+    assert answer.status == 200
+    assert b"\nregistry_http_requests_total{" in answer.body
+    for path in ("/debug/pprof/", "/debug/vars", "/metrics/../debug/pprof/"):
+        assert fetch(base + path).status == 404, path
+    assert fetch(f"{base}/metrics", method="POST", body=b"").status != 200
 
 
 def test_200_megabytes_in_one_layer(servers: Instance, ci: Client, tmp_path: Path) -> None:

@@ -96,6 +96,12 @@ def test_what_fires_is_known_without_being_told(served: Served, site: Site, url:
     assert "<title>(2) Alerts</title>" in text
 
 
+def test_what_is_to_wake_somebody_comes_first(served: Served, site: Site, url: str) -> None:
+    served.alerts += [fires("Ant"), fires("Bee", severity="page"), fires("Cat", severity="odd")]
+    site.look()
+    assert re.findall(r"<h3>(\w+)", section(shown(url), "firing")) == ["Bee", "Ant", "Cat"]
+
+
 def test_what_it_is_told_is_heard_and_looked_at(served: Served, site: Site, url: str) -> None:
     alert = fires("AppSlow")
     served.alerts.append(alert)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from labs.instance import PROJECT
 
@@ -27,6 +28,7 @@ def load(name: str) -> ModuleType:
 
 
 tokens, manifests, keys = load("issue_token"), load("put_manifest"), load("make_key")
+metrics = load("metrics")
 
 
 def decode(text: str) -> bytes:
@@ -89,3 +91,18 @@ def test_versions_stay(tag: str) -> None:
 @pytest.mark.parametrize("tag", ["latest", "main", "7", "v1", "pr-1.2.3", "sha256:ab"])
 def test_other_tags_move(tag: str) -> None:
     assert not manifests.is_version(tag)
+
+
+def test_a_registry_that_is_away_is_told_as_such() -> None:
+    status, kind, body = metrics.metrics(("127.0.0.1", 1))  # nobody listens on port 1
+    assert (status, kind) == ("503 Service Unavailable", "text/plain")
+    assert body.startswith(b"the registry is away: ")
+
+
+def test_the_metrics_are_asked_where_the_registry_tells_them() -> None:
+    told = yaml.safe_load((FOLDER / "registry.yml").read_text())["http"]
+    assert told["net"] == "unix"
+    assert told["debug"]["prometheus"] == {"enabled": True, "path": "/metrics"}
+    name, port = metrics.STORE
+    assert told["debug"]["addr"] == f":{port}"
+    assert f'aliases=("{name}",)' in (PROJECT / "labs/platform/registry.py").read_text()
