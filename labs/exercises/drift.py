@@ -249,6 +249,7 @@ flux get kustomizations
 if ! kubectl get configmap stray --namespace default; then
   kubectl create configmap stray --from-literal=owner=nobody --namespace default
 fi
+flux reconcile kustomization apps  # the next look comes in 30 s: by then the namespace is gone
 kubectl delete namespace production
 kubectl wait deployment/hello --namespace production --for=create --timeout=120s
 kubectl rollout status deployment/hello --namespace production --timeout=120s

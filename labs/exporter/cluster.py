@@ -15,6 +15,7 @@ from labs.understudy.api_server import GIT_REPOSITORY, ApiServer, Kind, Object
 
 KUSTOMIZATION = Kind("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "kustomizations")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+POD = Kind("v1", "Pod", "pods")
 METADATA = (
     Kind("v1", "ConfigMap", "configmaps"),
     Kind("v1", "Namespace", "namespaces"),
@@ -23,6 +24,8 @@ METADATA = (
 )
 """The kinds, with Deployments, whose corrections are counted. Never Secrets."""
 FLUX = "kustomize-controller"
+CANCELED = "HealthCheckCanceled"
+"""Flux stopped waiting, since there is a newer commit: no failure."""
 
 
 @dataclass(frozen=True, order=True)
@@ -51,6 +54,10 @@ class Kustomization:
     source: Name
     suspended: bool
     failing: bool
+    under_way: bool
+    """Whether an attempt goes on: what Flux said of the one before is gone by then."""
+    reason: str
+    """Flux's own word for how the last attempt ended, or that one goes on."""
     applied: str
     attempted: str
     reconciled: float | None
@@ -106,14 +113,18 @@ def _kustomization(found: Object) -> Kustomization:
     source = spec.get("sourceRef") or {}
     name = _name(found)
     applied = str(status.get("lastAppliedRevision", ""))
-    ready = [one for one in status.get("conditions") or () if one["type"] == "Ready"]
+    conditions = {str(one["type"]): one for one in status.get("conditions") or ()}
+    ready = conditions.get("Ready", {})
+    reason = str(ready.get("reason", ""))
     entries = (status.get("inventory") or {}).get("entries") or ()
     return Kustomization(
         name=name,
         path=str(spec.get("path", "")),
         source=Name(source.get("namespace") or name.namespace, str(source.get("name", ""))),
         suspended=bool(spec.get("suspend")),
-        failing=any(one["status"] == "False" for one in ready),
+        failing=ready.get("status") == "False" and reason != CANCELED,
+        under_way=ready.get("status") == "Unknown",
+        reason=reason,
         applied=commit(applied),
         attempted=commit(str(status.get("lastAttemptedRevision", ""))),
         reconciled=_reconciled(status.get("history") or (), applied),

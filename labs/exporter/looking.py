@@ -5,20 +5,32 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from labs.exporter import cluster
-from labs.exporter.cluster import DEPLOYMENT, METADATA, Kustomization, Name
+from labs.exporter.cluster import DEPLOYMENT, METADATA, POD, Kustomization, Name
 from labs.exporter.drift import Drift
-from labs.exporter.metrics import Exporter, Look, Running
-from labs.exporter.repo import Repo, Workload
+from labs.exporter.metrics import Exporter, Look
+from labs.exporter.repo import Repo
+from labs.exporter.running import STARTING, running
 from labs.exporter.sync import Arrivals, Syncs
-from labs.gitops.manifests import Workload as Said
 from labs.understudy import api_server
 from labs.understudy.api_server import ApiAway, ApiRefused, ApiServer, Object
 from labs.understudy.clone import GitFailed
 
 INTERVAL = 2.0
 """Seconds between two looks: what comes and goes in between is not seen."""
+
+
+@dataclass
+class Seen:
+    """What one look at the cluster found."""
+
+    kustomizations: list[Kustomization] = field(default_factory=list)
+    deployments: list[Object] = field(default_factory=list)
+    pods: list[Object] = field(default_factory=list)
+    """Those that have not begun to run."""
+    sources: dict[Name, tuple[str, str]] = field(default_factory=dict)
 
 
 class Looking:
@@ -32,18 +44,18 @@ class Looking:
         self._syncs = Syncs()
         self.exporter = Exporter(self._drift, self._syncs)
         self._arrivals = Arrivals(self.exporter.observe)
+        self._failed: set[Name] = set()
         self._said = ""
 
     def look(self, now: Callable[[], float] = time.time) -> None:
         """Look once. What does not answer is told as a metric; the rest is looked at."""
         last = self.exporter.last
-        seen = Look(last.kustomizations, last.running, when=last.when)
+        seen = Look(last.kustomizations, last.running, last.newest, when=last.when)
         trouble = []
-        sources: dict[Name, tuple[str, str]] = {}
-        deployments: list[Object] = []
+        found = Seen()
         try:
-            deployments, seen.kustomizations, sources = self._cluster()
-            seen.cluster_answers = True
+            found = self._cluster()
+            seen.kustomizations, seen.cluster_answers = found.kustomizations, True
         except (ApiAway, ApiRefused) as away:
             trouble.append(f"the API server: {away}")
         when = now()
@@ -56,16 +68,18 @@ class Looking:
         except GitFailed as away:
             trouble.append(f"the Git server: {away}")
         if seen.cluster_answers:
-            self._sync(seen.kustomizations, sources, when)
-            seen.running = [running(one, deployments) for one in self._repo.workloads]
+            seen.newest = self._newest(found)
+            committed = {self._repo.head: self._repo.committed}
+            self._syncs.look(found.kustomizations, seen.newest, committed, when)
+            seen.running = [
+                running(one, found.deployments, found.pods) for one in self._repo.workloads
+            ]
         if not trouble:
             seen.when = when
         self.exporter.last = seen
         self._say("; ".join(trouble))
 
-    def _cluster(
-        self,
-    ) -> tuple[list[Object], list[Kustomization], dict[Name, tuple[str, str]]]:
+    def _cluster(self) -> Seen:
         deployments = self._api.list(DEPLOYMENT)[0]
         objects = dict(cluster.touched(DEPLOYMENT, deployments))
         for kind in METADATA:
@@ -75,40 +89,32 @@ class Looking:
         found = cluster.kustomizations(self._api)  # after the objects: see Drift.look
         self._drift.look(objects, found)
         self.exporter.begin(found)
-        return deployments, found, cluster.sources(self._api)
+        pods = self._api.list(POD, fields=STARTING)[0]
+        return Seen(self._still_failing(found), deployments, pods, cluster.sources(self._api))
 
-    def _sync(
-        self, found: list[Kustomization], sources: dict[Name, tuple[str, str]], when: float
-    ) -> None:
-        # Of the config repo the newest commit is known from Git itself: Flux may be what is behind.
-        newest = {
+    def _still_failing(self, found: list[Kustomization]) -> list[Kustomization]:
+        """Have what failed go on failing while Flux tries again, until it has not failed.
+
+        An attempt ends after the Kustomization's timeout, and the next begins seconds later: what
+        Flux says of the failure is gone most of the time.
+        """
+        found = [
+            replace(one, failing=one.failing or (one.under_way and one.name in self._failed))
+            for one in found
+        ]
+        self._failed = {one.name for one in found if one.failing}
+        return found
+
+    def _newest(self, found: Seen) -> dict[Name, str]:
+        """Return the newest commit of each source."""
+        # Of the config repo it is known from Git itself: Flux may be what is behind.
+        return {
             name: self._repo.head if url == self._url and self._repo.head else fetched
-            for name, (url, fetched) in sources.items()
+            for name, (url, fetched) in found.sources.items()
         }
-        self._syncs.look(found, newest, {self._repo.head: self._repo.committed}, when)
 
     def _say(self, trouble: str) -> None:
         """Log what is wrong, once, and that it is well again."""
         if trouble != self._said:
             print(trouble or "everything answers", file=sys.stderr, flush=True)
         self._said = trouble
-
-
-def running(workload: Workload, deployments: list[Object]) -> Running:
-    """Return a workload beside its Deployment: is it Git's image, on every pod, available?"""
-    app = workload.found.place.app
-    for found in deployments:
-        meta = found["metadata"]
-        if (meta["namespace"], meta["name"]) != (workload.namespace, app):
-            continue
-        containers = found["spec"]["template"]["spec"]["containers"]
-        named = [one for one in containers if one["name"] == app] or containers
-        image = str(named[0].get("image", ""))
-        status, wanted = found.get("status") or {}, found["spec"].get("replicas", 1)
-        done = status.get("observedGeneration") == meta.get("generation") and all(
-            status.get(key, 0) == wanted
-            for key in ("replicas", "updatedReplicas", "availableReplicas")
-        )
-        as_git_says = done and image == workload.found.workload.image
-        return Running(workload, Said(image).version, as_git_says)
-    return Running(workload, "", as_git_says=False)

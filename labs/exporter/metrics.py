@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from labs.exporter.cluster import Kustomization, Name
 from labs.exporter.drift import Drift
-from labs.exporter.repo import Workload
+from labs.exporter.running import Running
 from labs.exporter.sync import Syncs
 
 VERSION = "0.1.0"
@@ -22,23 +22,14 @@ PLACED = ["app", "environment"]
 STATES = ("active", "suspended", "none")
 
 
-@dataclass(frozen=True)
-class Running:
-    """A workload as Git has it, beside the Deployment of the cluster."""
-
-    workload: Workload
-    version: str
-    """The version that the Deployment names; '' where there is none."""
-    as_git_says: bool
-    """Whether the image is that of Git, and every pod has it and is available."""
-
-
 @dataclass
 class Look:
     """What was seen last."""
 
     kustomizations: list[Kustomization] = field(default_factory=list)
     running: list[Running] = field(default_factory=list)
+    newest: Mapping[Name, str] = field(default_factory=dict)
+    """The newest commit of each source."""
     cluster_answers: bool = False
     git_answers: bool = False
     when: float = 0.0
@@ -87,18 +78,19 @@ class Exporter:
             [],
             [([], last.when)] if last.when else [],
         )
-        yield from self._kustomizations(last.kustomizations)
+        yield from self._kustomizations(last)
         yield from self._corrections()
         yield from _workloads(last.running)
 
-    def _kustomizations(self, found: list[Kustomization]) -> Iterator[Metric]:
+    def _kustomizations(self, last: Look) -> Iterator[Metric]:
+        found = last.kustomizations
         names = {one.name: [one.name.name, one.name.namespace] for one in found}
         states = {name: state for name, state in self._syncs.states.items() if name in names}
         yield _one(
             "gitops_kustomization_info",
-            "Always 1: the path and the commit that are applied.",
-            [*NAMED, "path", "revision"],
-            [([*names[one.name], one.path, one.applied[:7]], 1) for one in found],
+            "Always 1: path and commit that are applied, the newest commit, Flux's last word.",
+            [*NAMED, "path", "revision", "newest", "reason"],
+            [([*names[one.name], *_told(one, last.newest)], 1) for one in found],
         )
         yield _one(
             "gitops_kustomization_in_sync",
@@ -156,9 +148,21 @@ def _workloads(found: list[Running]) -> Iterator[Metric]:
     )
     yield _one(
         "gitops_workload_as_git_says",
-        "Whether all its pods run the image that Git names, and are available.",
+        "Whether nothing differs from Git, and all its pods are of the newest form and available.",
         PLACED,
         [(place, one.as_git_says) for one, place in places],
+    )
+    yield _one(
+        "gitops_workload_differs",
+        "1 for a field that Git sets (number of pods, image, variable) and the cluster has not.",
+        [*PLACED, "field", "git", "cluster"],
+        [([*place, d.field, d.git, d.cluster], 1) for one, place in places for d in one.differs],
+    )
+    yield _one(
+        "gitops_workload_image_unavailable",
+        "How many pods wait for an image that cannot be pulled, and the kubelet's reason.",
+        [*PLACED, "image", "reason"],
+        [([*place, *words], n) for one, place in places for *words, n in one.no_image],
     )
     yield _one(
         "gitops_workload_locked",
@@ -172,6 +176,10 @@ def _workloads(found: list[Running]) -> Iterator[Metric]:
         [*PLACED, "state"],
         [([*place, state], state == _state(one)) for one, place in places for state in STATES],
     )
+
+
+def _told(one: Kustomization, newest: Mapping[Name, str]) -> list[str]:
+    return [one.path, one.applied[:7], newest.get(one.source, "")[:7], one.reason]
 
 
 def _state(one: Running) -> str:

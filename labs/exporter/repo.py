@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labs.exporter.fields import fields_in_git
 from labs.gitops import workloads
 from labs.gitops.workloads import Found
 from labs.understudy.clone import Clone
@@ -13,10 +15,12 @@ BRANCH = "main"
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload as Git has it, and the namespace that it runs in."""
+    """A workload as Git has it, the namespace that it runs in, and what its file says."""
 
     found: Found
     namespace: str
+    fields: Mapping[str, str]
+    """The values that its environment sets, by the field's name; see labs.exporter.fields."""
 
 
 class Repo:
@@ -37,7 +41,7 @@ class Repo:
         head = self._clone.fetch(BRANCH)
         tree = _Tree(self._clone, head)
         self.workloads = [
-            Workload(found, workloads.namespace(tree, environment))
+            Workload(found, workloads.namespace(tree, environment), fields_in_git(tree, found))
             for environment in workloads.environments(tree)
             for found in workloads.each(tree, environment)
         ]

@@ -88,12 +88,14 @@ class ApiServer:
                 return None
             raise
 
-    def list(self, kind: Kind, *, accept: str = "") -> tuple[list[Object], str]:
+    def list(self, kind: Kind, *, accept: str = "", fields: str = "") -> tuple[list[Object], str]:
         """Return the objects of a kind, and the version to watch on from.
 
-        With `accept=METADATA` the API server leaves out everything but the objects' metadata.
+        With `accept=METADATA` the API server leaves out everything but the objects' metadata, with
+        `fields` (a field selector) all objects that it does not fit.
         """
-        found = self._ask("GET", kind.path(), accept=accept)
+        query = f"?{urlencode({'fieldSelector': fields})}" if fields else ""
+        found = self._ask("GET", f"{kind.path()}{query}", accept=accept)
         told = {"apiVersion": kind.api_version, "kind": kind.kind}
         return [{**told, **item} for item in found["items"]], found["metadata"]["resourceVersion"]
 

@@ -15,12 +15,24 @@ import yaml
 from prometheus_client import generate_latest
 
 from labs.exporter import cluster, metrics
-from labs.exporter.cluster import DEPLOYMENT, METADATA, Kustomization, Managed, Name, Touched
+from labs.exporter.cluster import (
+    CANCELED,
+    DEPLOYMENT,
+    METADATA,
+    POD,
+    Kustomization,
+    Managed,
+    Name,
+    Touched,
+)
 from labs.exporter.drift import Drift
-from labs.exporter.looking import Looking, running
+from labs.exporter.fields import LONGEST, Difference, differences, fields, fields_in_git
+from labs.exporter.looking import Looking
 from labs.exporter.repo import Repo
+from labs.exporter.running import STARTING, Running, running
 from labs.exporter.sync import Arrivals, State, Syncs
 from labs.gitops.lock import lock
+from labs.gitops.workloads import Place, look
 from labs.instance import PROJECT
 from labs.understudy.api_server import GIT_REPOSITORY, ApiAway, Kind, Object
 from labs.understudy.clone import Clone, GitFailed
@@ -43,6 +55,8 @@ def kustomization(applied: str = "a", attempted: str = "", **more: Any) -> Kusto
         "source": SOURCE,
         "suspended": False,
         "failing": False,
+        "under_way": False,
+        "reason": "ReconciliationSucceeded",
         "applied": applied,
         "attempted": attempted or applied,
         "reconciled": None,
@@ -51,7 +65,12 @@ def kustomization(applied: str = "a", attempted: str = "", **more: Any) -> Kusto
     return Kustomization(**{**whole, **more})
 
 
-def flux_object(revision: str, attempted: str = "") -> Object:
+def flux_object(
+    revision: str,
+    attempted: str = "",
+    ready: str = "True",
+    reason: str = "ReconciliationSucceeded",
+) -> Object:
     """Return a Kustomization as the API server has it."""
     return {
         "metadata": {"namespace": "flux-system", "name": "apps"},
@@ -62,7 +81,7 @@ def flux_object(revision: str, attempted: str = "") -> Object:
         "status": {
             "lastAppliedRevision": f"main@sha1:{revision}",
             "lastAttemptedRevision": f"main@sha1:{attempted or revision}",
-            "conditions": [{"type": "Ready", "status": "Unknown"}],
+            "conditions": [{"type": "Ready", "status": ready, "reason": reason}],
             "history": [
                 {
                     "lastReconciled": "1970-01-01T00:01:40Z",
@@ -71,6 +90,25 @@ def flux_object(revision: str, attempted: str = "") -> Object:
             ],
             "inventory": {"entries": [{"id": "production_hello_apps_Deployment", "v": "v1"}]},
         },
+    }
+
+
+def container(image: str) -> Object:
+    env = [
+        {"name": "GREETING", "value": "Hello from Git"},
+        {"name": "COLOUR", "value": "blue"},
+        {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+    ]
+    return {"name": "hello", "image": image, "env": env}
+
+
+def starting(image: str, reason: str, *, app: str = "hello", name: str = "a") -> Object:
+    """Return a pod that waits, as the API server has it."""
+    waits = {"name": "hello", "state": {"waiting": {"reason": reason}}}
+    return {
+        "metadata": {"namespace": "production", "name": name, "labels": {"app": app, "x": "y"}},
+        "spec": {"containers": [{"name": "hello", "image": image}]},
+        "status": {"phase": "Pending", "containerStatuses": [waits]},
     }
 
 
@@ -88,7 +126,8 @@ def deployment(image: str, *, ready: int = 2, uid: str = "u", when: str = "1") -
         },
         "spec": {
             "replicas": 2,
-            "template": {"spec": {"containers": [{"name": "hello", "image": image}]}},
+            "selector": {"matchLabels": {"app": "hello"}},
+            "template": {"spec": {"containers": [container(image)]}},
         },
         "status": {
             "observedGeneration": 1,
@@ -217,7 +256,8 @@ class Api:
         self.objects: dict[str, list[Object]] = {}
         self.away = False
 
-    def list(self, kind: Kind, *, accept: str = "") -> tuple[list[Object], str]:
+    def list(self, kind: Kind, *, accept: str = "", fields: str = "") -> tuple[list[Object], str]:
+        assert fields == (STARTING if kind == POD else "")
         if self.away:
             raise ApiAway("no answer")
         return self.objects.get(kind.kind, []), "1"
@@ -258,6 +298,8 @@ def test_a_look_tells_what_is_said_and_what_runs(auto: Office, repo: Repo) -> No
     assert found[f"gitops_kustomization_in_sync{{{apps}}}"] == 1
     assert found[f"gitops_workload_as_git_says{{{place}}}"] == 1
     assert found[f'gitops_workload_info{{{place},running="0.9.0",version="0.9.0"}}'] == 1
+    told = f'newest="{first[:7]}",path="./apps/production",reason="ReconciliationSucceeded"'
+    assert found[f'gitops_kustomization_info{{{apps},{told},revision="{first[:7]}"}}'] == 1
     assert found[f"gitops_workload_locked{{{place}}}"] == 0
     assert found[f'gitops_workload_automation{{{place},state="active"}}'] == 1
     assert found[f"gitops_commit_to_live_seconds_count{{{apps}}}"] == 0
@@ -271,9 +313,14 @@ def test_a_look_tells_what_is_said_and_what_runs(auto: Office, repo: Repo) -> No
     # Flux applies it; then somebody changes the Deployment, and Flux undoes that.
     api.objects["Kustomization"] = [flux_object(git("rev-parse", "main", cwd=auto.server))]
     looking.look()
-    api.objects["Deployment"] = [deployment(image, ready=1, when="2")]
+    api.objects["Deployment"] = [deployment("hello:9", ready=1, when="2")]
+    api.objects["Pod"] = [starting("hello:9", "ErrImagePull")]
     looking.look()
     found = values(looking)
+    differs = f'cluster="hello:9",environment="production",field="image",git="{image}"'
+    assert found[f'gitops_workload_differs{{app="hello",{differs}}}'] == 1
+    waits = f'{place},image="hello:9",reason="ErrImagePull"'
+    assert found[f"gitops_workload_image_unavailable{{{waits}}}"] == 1
     assert found[f"gitops_kustomization_in_sync{{{apps}}}"] == 1
     assert found[f"gitops_commit_to_live_seconds_count{{{apps}}}"] == 1
     assert found[f"gitops_workload_as_git_says{{{place}}}"] == 0
@@ -310,10 +357,92 @@ def test_what_does_not_answer_is_told_and_the_rest_goes_on(
 def test_a_workload_without_a_deployment_does_not_run(repo: Repo) -> None:
     repo.look()
     [one] = repo.workloads
-    assert running(one, []).as_git_says is False
+    gone = running(one, [])
+    assert (gone.as_git_says, gone.differs) == (False, (Difference("Deployment", "hello", ""),))
     assert running(one, [deployment("registry:5000/hello:0.9.0", ready=1)]).as_git_says is False
     other = running(one, [deployment("registry:5000/hello:1.0.0")])
     assert (other.version, other.as_git_says) == ("1.0.0", False)
+
+
+def test_what_differs_from_git_is_named(repo: Repo) -> None:
+    repo.look()
+    [one] = repo.workloads
+    image = one.found.workload.image
+    assert running(one, [deployment(image)]) == Running(one, "0.9.0", as_git_says=True)
+    by_hand = deployment(image)
+    by_hand["spec"]["replicas"] = 5
+    for key in ("replicas", "updatedReplicas", "availableReplicas"):
+        by_hand["status"][key] = 5  # the Deployment itself is content with that
+    variables = by_hand["spec"]["template"]["spec"]["containers"][0]["env"]
+    variables[0]["value"] = "Hello by hand " * 10
+    del variables[1]
+    variables.append({"name": "MORE", "value": "nobody's"})
+    found = running(one, [by_hand])
+    assert not found.as_git_says
+    assert found.differs == (
+        Difference("replicas", "2", "5"),
+        Difference("env GREETING", "Hello from Git", ("Hello by hand " * 10)[:LONGEST]),
+        Difference("env COLOUR", "blue", ""),
+    )
+
+
+def test_a_field_that_git_does_not_set_is_no_difference() -> None:
+    patch = {"metadata": {"name": "hello"}, "spec": {"template": {"spec": {"containers": None}}}}
+    assert fields(patch) == {}
+    assert differences(fields(patch), deployment("registry:5000/hello:0.9.0")) == []
+    sidecar = {"name": "proxy", "image": "proxy:1", "env": [{"name": "A", "value": 1}]}
+    patch["spec"] = {"template": {"spec": {"containers": [sidecar]}}}
+    assert fields(patch) == {"proxy image": "proxy:1", "proxy env A": "1"}
+
+
+def test_of_a_file_that_is_no_yaml_the_image_is_known() -> None:
+    class Tree:
+        def files(self, folder: str = "") -> list[str]:
+            return ["apps/production/hello.yaml"]
+
+        def read(self, path: str) -> str:
+            return "a: [\n  image: registry:5000/hello:1.0.0\n"
+
+    found = look(Tree(), Place("hello", "production"))
+    assert found is not None
+    assert fields_in_git(Tree(), found) == {"image": "registry:5000/hello:1.0.0"}
+
+
+def test_a_pod_that_waits_for_its_image_is_told_with_the_reason(repo: Repo) -> None:
+    repo.look()
+    [one] = repo.workloads
+    pods = [
+        starting("hello:9", "ErrImagePull"),
+        starting("hello:9", "ImagePullBackOff", name="b"),
+        starting("hello:9", "ImagePullBackOff", name="c"),
+        starting("hello:9", "ContainerCreating", name="d"),
+        starting("hello:9", "ErrImagePull", app="other"),
+    ]
+    found = running(one, [deployment(one.found.workload.image)], pods)
+    assert found.no_image == (("hello:9", "ErrImagePull", 1), ("hello:9", "ImagePullBackOff", 2))
+    assert found.as_git_says  # it is about the pods that it has
+
+
+def test_what_failed_goes_on_failing_while_flux_tries_again(repo: Repo) -> None:
+    api = Api()
+    looking = Looking(api, repo, URL)  # type: ignore[arg-type] # answers as the real one
+
+    def failing(ready: str, reason: str = "Progressing") -> float:
+        api.objects["Kustomization"] = [flux_object("a", ready=ready, reason=reason)]
+        looking.look()
+        [found] = [
+            value for name, value in values(looking).items() if "kustomization_failing" in name
+        ]
+        return found
+
+    assert failing("Unknown") == 0
+    assert failing("False", CANCELED) == 0  # a newer commit came
+    assert failing("Unknown") == 0
+    assert failing("False", "HealthCheckFailed") == 1
+    assert failing("Unknown") == 1
+    assert failing("False", "BuildFailed") == 1
+    assert failing("True", "ReconciliationSucceeded") == 0
+    assert failing("Unknown") == 0
 
 
 @pytest.fixture
@@ -369,7 +498,7 @@ def test_the_page_lists_exactly_the_metrics_that_there_are(repo: Repo) -> None:
 def test_its_account_may_list_what_it_reads_and_nothing_else() -> None:
     documents = yaml.safe_load_all((HERE / "access.yaml").read_text())
     [role] = [document for document in documents if document["kind"] == "ClusterRole"]
-    kinds = (cluster.KUSTOMIZATION, GIT_REPOSITORY, DEPLOYMENT, *METADATA)
+    kinds = (cluster.KUSTOMIZATION, GIT_REPOSITORY, DEPLOYMENT, POD, *METADATA)
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
     assert {
         (group, resource)

@@ -1,0 +1,98 @@
+"""A lab that is watched: monitoring brought in as it is handed out, asked, and taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+from labs.gitops import instances, monitoring
+from labs.gitops.config_repo import attendees
+from labs.gitops.draft import Draft
+from labs.instance import Instance
+from labs.platform import kubernetes
+from labs.platform.kubernetes import Object
+from labs.platform.loopback import fetch
+from labs.wait import NotYet
+from tests.cluster.automation import deployed, until, write
+from tests.cluster.connected import connect
+
+
+@contextmanager
+def brought_in(instance: Instance) -> Iterator[None]:
+    """Have the monitoring that is handed out, whatever a lab has made of it; then as it was."""
+    connect(instance)
+    repo = attendees(instance)
+    before = repo.fetch().sha
+    wanted = {**monitoring.files(), _wiring(instance): monitoring.WIRING.read_text()}
+
+    def bring(draft: Draft) -> None:
+        for path in filter(lambda path: _is_part(instance, path), set(draft.files()) - set(wanted)):
+            draft.delete(path)
+        for path, text in wanted.items():
+            draft.write(path, text)
+
+    try:
+        if repo.propose(bring):
+            write(instance, "Watch the cluster", bring)
+        for name in monitoring.DEPLOYMENTS:
+            until(lambda name=name: ready(instance, name), f"{name} to be ready")  # type: ignore[misc]
+        yield
+    finally:
+        bring_back(instance, before)
+
+
+def bring_back(instance: Instance, before: str) -> None:
+    """Have monitoring in the config repo as it was at a commit, or not at all."""
+    repo = attendees(instance)
+    wanted = {path for path in repo.files(before) if _is_part(instance, path)}
+
+    def restore(draft: Draft) -> None:
+        for path in filter(lambda path: _is_part(instance, path), set(draft.files()) - wanted):
+            draft.delete(path)
+        for path in wanted:
+            draft.write(path, repo.read(path, before))
+
+    if repo.propose(restore):
+        write(instance, "Have monitoring as it was", restore)
+    if _wiring(instance) not in wanted:
+        until(lambda: gone(instance), "no namespace of monitoring")
+
+
+def _wiring(instance: Instance) -> str:
+    return f"{instances.folder(instance)}/monitoring.yaml"
+
+
+def _is_part(instance: Instance, path: str) -> bool:
+    return path == _wiring(instance) or path.startswith(f"{monitoring.FOLDER}/")
+
+
+def gone(instance: Instance) -> None:
+    if kubernetes.api(instance).get("v1", "Namespace", monitoring.NAMESPACE):
+        raise NotYet("the namespace is still there")
+
+
+def ready(instance: Instance, name: str) -> None:
+    deployed(instance, name, monitoring.NAMESPACE)
+
+
+def ask(instance: Instance, part: str, path: str, **words: str) -> Any:
+    """Return what a part's API answers. Raises NotYet where it does not, or not well."""
+    query = f"?{urlencode(words)}" if words else ""
+    answer = fetch(f"http://127.0.0.1:{instance.port(part)}{path}{query}", timeout=10)
+    if answer.status != 200:
+        raise NotYet(f"{part}{path} answers {answer.status}: {answer.body[:200]!r}")
+    return json.loads(answer.body)
+
+
+def series(instance: Instance, promql: str) -> list[Object]:
+    """Return the series of a query, each with `metric` and `value`. Raises NotYet."""
+    answer = ask(instance, "prometheus", "/api/v1/query", query=promql)
+    return list(answer["data"]["result"])
+
+
+def alerts(instance: Instance) -> list[Object]:
+    """Return what Alertmanager was told of and has not heard the end of. Raises NotYet."""
+    return list(ask(instance, "alertmanager", "/api/v2/alerts", active="true"))
