@@ -21,9 +21,9 @@ OUTPUT = PROJECT / ".lab" / "test-output"
 """Output notebooks, screenshots, timings and junit.xml of the last run."""
 SUITES = ("tests/cluster", "tests/browser")
 """The unit tests are one of the checks, which come first."""
-STREAMS = ("--numprocesses=2", "--dist=loadgroup", "--verbose")
-"""Two at once, each on a lab of its own, in tests/conftest.py's order: they mostly wait for the
-cluster, not for the processor. A line for each test, as each begins and ends by itself."""
+STREAMS = ("--numprocesses=2", "--dist=loadscope", "--verbose")
+"""Two at once, each on a lab of its own, as tests/streams.py deals them out: they mostly wait for
+the cluster, not for the processor. A line for each test, as each begins and ends by itself."""
 
 
 def main() -> int:

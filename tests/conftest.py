@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from labs.instance import DEFAULT_NAME, PROJECT, Instance
 from tests import streams
-from tests.streams import LAB_NAME
+from tests.streams import LAB_NAME, Streams
 
 OUTPUT = Path(os.environ.get("LAB_TEST_OUTPUT", PROJECT / ".lab" / "test-output"))
 """Where output notebooks, screenshots and timings of a run are kept."""
@@ -56,6 +58,11 @@ def instance(request: pytest.FixtureRequest) -> Iterator[Instance]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     streams.arrange(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Deal tests out by stream where whole scopes are asked for; else, as pytest-xdist does."""
+    return Streams(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,13 +1,16 @@
 """The two streams of the suite, side by side: the labs as readers do them, and all the rest.
 
-Each is one group of pytest-xdist, so one process runs it, in order, on a lab of its own.
+Each is run by one process of pytest-xdist, in order, on a lab of its own. A scheduler says so: the
+marks of `--dist=loadgroup` do nothing with pytest 9.2.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import PurePosixPath
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 LAB_NAME = (os.environ.get("LAB_NAME") or "hackfest-test") + ("" if WORKER == "0" else f"-{WORKER}")
@@ -16,11 +19,19 @@ READERS = ("test_notebooks", "test_demo")
 """What has to meet the lab as it was handed out, and then what stands on the labs done."""
 
 
+class Streams(LoadScopeScheduling):  # type: ignore[misc]
+    """A stream is one piece of work: it is done by one process, in order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return stream(nodeid)
+
+
+def stream(nodeid: str) -> str:
+    """Return the stream of a test."""
+    return "readers" if PurePosixPath(nodeid.partition("::")[0]).stem in READERS else "rest"
+
+
 def arrange(items: list[pytest.Item]) -> None:
-    """Put the readers' labs first, and every test into its stream."""
+    """Put the readers' labs first, also where one process runs all tests."""
     order = {name: number for number, name in enumerate(READERS)}
     items.sort(key=lambda one: order.get(one.path.stem, len(READERS)))
-    for item in items:
-        if item.path.parent.name != "unit":
-            stream = "readers" if item.path.stem in READERS else "rest"
-            item.add_marker(pytest.mark.xdist_group(stream))
