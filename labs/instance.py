@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from labs.errors import LabError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -34,9 +32,6 @@ PREFERRED_PORTS = {
     "alerts": 9094,
 }
 """Published on loopback. A port in use moves up to the next free one, and that is said."""
-
-PORTS_SECONDS = 60
-"""Far more than another lab takes to choose its ports."""
 
 
 @dataclass(frozen=True)
@@ -126,22 +121,19 @@ class Instance:
         """Choose a free loopback port for each part and write them down.
 
         A port that was chosen before is kept while the part holds it (`in_use_by_us(part)`) or it
-        is free; `say` is told of each that had to move. One lab of a checkout after the other: two
-        that come up in the same moment would both find a port free.
+        is free; `say` is told of each that had to move.
         """
-        self.root.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root.parent / "ports.lock", timeout=PORTS_SECONDS):
-            ports = self._ports()
-            for part, preferred in PREFERRED_PORTS.items():
-                wanted = ports.get(part, preferred)
-                if part in ports and in_use_by_us(part):
-                    continue
-                taken = {port for other, port in ports.items() if other != part} | self._siblings()
-                chosen = next_free_port(wanted, taken)
-                if chosen != wanted:
-                    say(f"port {wanted} is in use: {part} gets {chosen}")
-                ports[part] = chosen
-            write_json(self.root / "ports.json", ports)
+        ports = self._ports()
+        for part, preferred in PREFERRED_PORTS.items():
+            wanted = ports.get(part, preferred)
+            if part in ports and in_use_by_us(part):
+                continue
+            taken = {port for other, port in ports.items() if other != part} | self._siblings()
+            chosen = next_free_port(wanted, taken)
+            if chosen != wanted:
+                say(f"port {wanted} is in use: {part} gets {chosen}")
+            ports[part] = chosen
+        write_json(self.root / "ports.json", ports)
 
     def _siblings(self) -> set[int]:
         """Ports that the other labs of this checkout have written down, running or not."""

@@ -60,6 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     streams.arrange(items)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
     """Deal tests out by stream where whole scopes are asked for; else, as pytest-xdist does."""
     return Streams(config, log) if config.getvalue("dist") == "loadscope" else None

@@ -31,6 +31,8 @@ from labs.platform.steps import Steps
 from scripts.supply import api as supply
 
 APP_IMAGE = "registry:5000/hello:0.9.0"
+PORTS_SECONDS = 60
+"""Far more than another lab takes to choose its ports."""
 REPOS = {"config": PROJECT / "config-repo-template", "app": PROJECT / "sample-app"}
 
 
@@ -38,7 +40,9 @@ def up(instance: Instance, steps: Steps) -> str:
     """Bring the whole lab up, or back; return JupyterLab's address."""
     with exclusive(instance):
         instance.logs.mkdir(parents=True, exist_ok=True)
-        with steps.step("Ports"):
+        # One lab after the other: two that come up in one moment would find the same ports free.
+        ports = FileLock(instance.root.parent / "ports.lock", timeout=PORTS_SECONDS)
+        with steps.step("Ports"), ports:
             instance.reserve_ports(lambda part: holds_port(instance, part), steps.say)
         # JupyterLab first: lab 00 can be read while the rest is still being built.
         with steps.step("JupyterLab and notebooks"):
