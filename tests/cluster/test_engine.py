@@ -296,6 +296,7 @@ def automate_in_git(instance: Instance) -> None:
     def change(draft: Draft) -> None:
         for path, text in image_automation.objects().items():
             draft.write(path, text)
+        draft.write(FILE, image_automation.marked(draft.read(FILE)))
 
     attendees(instance).write(Message("Let the bot move hello"), change)
 
