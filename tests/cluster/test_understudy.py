@@ -76,6 +76,8 @@ def lab(instance: Instance) -> Iterator[Instance]:
         write(instance, "Automate", lambda draft: image_automation.install(draft, folder))
     for name in image_automation.COMPONENTS:
         until(partial(deployed, instance, name), f"{name} to run")
+    # Its Kustomization comes after the controllers'.
+    until(partial(get, instance, "Receiver", RECEIVER_NAME, NOTIFICATION_API), "the receiver")
     # It may have tried without its Secret, and be waiting to try again.
     flux.reconcile(kubernetes.api(instance), NOTIFICATION_API, "Receiver", RECEIVER_NAME)
     until(partial(receiver_ready, instance), "the receiver to be ready")
