@@ -57,6 +57,8 @@ def test_tab_completes(page: Page, address: str, typed: str, becomes: str) -> No
 def test_a_push_works_at_once(page: Page, address: str, instance: Instance) -> None:
     open_lab(page, address)
     text = open_terminal(page)
+    enter(page, "git -C app-repo pull --quiet --rebase; echo pull ended with $?")
+    expect(text).to_contain_text("pull ended with 0")  # colleagues may have committed versions
     enter(page, "git -C app-repo commit --allow-empty --quiet -m 'Say hello' && echo commit ended")
     expect(text).to_contain_text(re.compile("commit ended(?!.*--allow-empty)"))
     enter(page, "git -C app-repo push; echo push ended with $?")
