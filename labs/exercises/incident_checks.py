@@ -12,7 +12,6 @@ from labs.exercises.monitoring_evidence import (
     LOOK,
     TESTS,
     Additions,
-    Written,
     bringer,
     in_force,
     loaded,
@@ -52,7 +51,7 @@ def alert_rule(attempt: Attempt) -> str:
             todo=f"write {RULES}/burn.yml and {TESTS}/burn.yml, `lab lint`, commit, push",
         )
     rule = mine[-1]
-    commit = bringer(repo, rule.path, lambda sha: _has(added, rule, sha))
+    commit = bringer(repo, rule.path, lambda sha: added.has_rule(rule, sha))
     assert commit is not None
     refuse_unproved(repo, rule, (NEVER,))
     if not _rests(repo, rule.name):
@@ -220,7 +219,3 @@ def _rests(repo: ConfigRepo, name: str) -> bool:
         for test in loaded(text).get("tests") or []
         for one in test.get("alert_rule_test") or []
     )
-
-
-def _has(added: Additions, rule: Written, revision: str) -> bool:
-    return any(one.name == rule.name for one in added.rules(rule.kind, revision))

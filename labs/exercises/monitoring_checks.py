@@ -8,19 +8,17 @@ from labs.exercises.monitoring_evidence import (
     SCRAPE,
     TESTS,
     Additions,
-    Written,
     bringer,
     in_force,
     refuse_kept_back,
+    there,
     values,
 )
 from labs.exercises.monitoring_proof import refuse_unproved
 from labs.exercises.releases import fetched
 from labs.gitops import instances, monitoring
 from labs.gitops.clone import UPSTREAM
-from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.monitoring.check import RULES
-from labs.instance import Instance
 from labs.platform.prometheus import BadQuery
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
@@ -37,10 +35,10 @@ def brought(attempt: Attempt) -> str:
     """Wait until Prometheus answers, which a pushed commit has brought."""
     instance = attempt.instance
     repo = fetched(instance)
-    path = wiring(instance)
+    path = monitoring.wiring_path(instances.folder(instance))
     commit = bringer(repo, path, lambda sha: bool(repo.text(path, sha)))
     if commit is None or not repo.text(path, UPSTREAM):
-        refuse_kept_back(path, lambda revision: _there(repo, path, revision))
+        refuse_kept_back(path, lambda revision: there(repo, path, revision))
         raise NotDone(
             f"no {path} in the config repo: nobody applies the folder {monitoring.FOLDER}/",
             expected="that file, in a pushed commit of yours",
@@ -148,7 +146,7 @@ def recorded(attempt: Attempt) -> str:
             todo=f"write {RULES}/probes.yml and {TESTS}/probes.yml, `lab lint`, commit, push",
         )
     rule = mine[-1]
-    commit = bringer(repo, rule.path, lambda sha: _has(added, rule, sha))
+    commit = bringer(repo, rule.path, lambda sha: added.has_rule(rule, sha))
     assert commit is not None
     refuse_unproved(repo, rule, (ODD,))
     live(attempt, commit)
@@ -166,16 +164,3 @@ def recorded(attempt: Attempt) -> str:
         todo=f"`%promql {rule.expr}` shows what the expression gives by itself",
     )
     return f"{commit}: {rule.name} is in force, tested, and has {series} series"
-
-
-def wiring(instance: Instance) -> str:
-    """Return the file with which Flux is told to apply monitoring."""
-    return f"{instances.folder(instance)}/monitoring.yaml"
-
-
-def _has(added: Additions, rule: Written, revision: str) -> bool:
-    return any(one.name == rule.name for one in added.rules(rule.kind, revision))
-
-
-def _there(repo: ConfigRepo, path: str, revision: str) -> bool:
-    return bool(repo.text(path, revision)) if revision else (repo.path / path).exists()

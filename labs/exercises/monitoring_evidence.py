@@ -151,6 +151,10 @@ class Additions:
         found = all_rules(texts(self._repo, RULES, revision))
         return [rule for rule in found if rule.kind == kind and rule.name not in came]
 
+    def has_rule(self, rule: Written, revision: str) -> bool:
+        """Return whether a commit has a rule of this name and kind beside what was handed out."""
+        return any(one.name == rule.name for one in self.rules(rule.kind, revision))
+
     def _known(self, folder: str) -> list[Mapping[str, str]]:
         """Return a folder's files as they were handed out, each file being read once."""
         if folder not in self._came:
@@ -169,6 +173,11 @@ def bringer(repo: ConfigRepo, path: str, has: Callable[[str], bool]) -> Commit |
         if has(commit.sha) and not (commit.parents and has(commit.parents[0])):
             return commit
     return None
+
+
+def there(repo: ConfigRepo, path: str, revision: str) -> bool:
+    """Return whether a revision has a file: a commit, or '' for the working folder."""
+    return bool(repo.text(path, revision)) if revision else (repo.path / path).exists()
 
 
 def refuse_kept_back(what: str, has: Callable[[str], bool]) -> None:

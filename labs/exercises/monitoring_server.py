@@ -8,6 +8,7 @@ from labs.exercises.monitoring_evidence import (
     Drawn,
     bringer,
     refuse_kept_back,
+    there,
     values,
 )
 from labs.exercises.releases import fetched, short
@@ -71,7 +72,7 @@ def enforced(attempt: Attempt) -> str:
     repo = fetched(attempt.instance)
     commit = bringer(repo, SWITCH, lambda sha: bool(repo.text(SWITCH, sha)))
     if commit is None:
-        refuse_kept_back(SWITCH, lambda revision: _there(repo, revision))
+        refuse_kept_back(SWITCH, lambda revision: there(repo, SWITCH, revision))
         raise NotDone(
             f"no commit has a file {SWITCH}, so the Git server takes every rule",
             expected="that file at the top of the config repo, with `monitoring: enforced`",
@@ -111,7 +112,3 @@ def _has(added: Additions, one: Drawn, revision: str) -> bool:
         (each.path, each.panel.title) == (one.path, one.panel.title)
         for each in added.panels(revision)
     )
-
-
-def _there(repo: ConfigRepo, revision: str) -> bool:
-    return bool(repo.text(SWITCH, revision)) if revision else (repo.path / SWITCH).exists()

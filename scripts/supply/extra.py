@@ -8,9 +8,7 @@ from dataclasses import replace
 from labs.errors import LabError
 from scripts.supply import catalogue, engine, images, pull, ways
 from scripts.supply.cache import Cache
-from scripts.supply.catalogue import Image
 from scripts.supply.maker import Maker
-from scripts.supply.mirror import Mirror
 
 
 def ensure(name: str, say: Callable[[str], None] = print) -> str:
@@ -27,7 +25,7 @@ def ensure(name: str, say: Callable[[str], None] = print) -> str:
     if engine.present(ref, part.key, cache.root):
         return ref
     if cache.find(part) is None:
-        host = registry(image)
+        host = ways.registry_of(image.name)
         if not ways.all_answer([host]):
             if engine.known(ref):
                 say(f"{host} does not answer: {ref} is taken as it is in the Docker engine")
@@ -39,15 +37,6 @@ def ensure(name: str, say: Callable[[str], None] = print) -> str:
     assert folder is not None
     engine.load(ref, part.key, folder / images.TAR, cache.root)
     return ref
-
-
-def registry(image: Image) -> str:
-    """Return where an image's registry, or its mirror, is asked whether it is there."""
-    mirror = Mirror.current().registry
-    if mirror:
-        return f"http://{mirror.split('/')[0]}/v2/"
-    host = image.name.split("/")[0]
-    return f"https://{'registry-1.docker.io' if host == 'docker.io' else host}/v2/"
 
 
 def away(ref: str, host: str) -> LabError:

@@ -92,14 +92,18 @@ def from_bundle(root: Path) -> Plan:
 
 def registries_answer() -> bool:
     """Return whether every registry that the list names answers within PROBE_SECONDS."""
-    mirror = Mirror.current()
-    if mirror.registry:
-        return all_answer([f"http://{mirror.registry.split('/')[0]}/v2/"])
     catalogue = catalogue_.load()
     images = [image for image in catalogue.images.values() if not (image.own or image.with_node)]
-    names = {image.name.split("/")[0] for image in (*images, catalogue.node)}
-    hosts = {"registry-1.docker.io" if name == "docker.io" else name for name in names}
-    return all_answer([f"https://{host}/v2/" for host in sorted(hosts)])
+    return all_answer(sorted({registry_of(image.name) for image in (*images, catalogue.node)}))
+
+
+def registry_of(name: str) -> str:
+    """Return where an image's registry, or its mirror, is asked whether it is there."""
+    mirror = Mirror.current().registry
+    if mirror:
+        return f"http://{mirror.split('/')[0]}/v2/"
+    host = name.split("/")[0]
+    return f"https://{'registry-1.docker.io' if host == 'docker.io' else host}/v2/"
 
 
 def all_answer(addresses: list[str]) -> bool:

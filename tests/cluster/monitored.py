@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from labs.gitops import instances, monitoring
 from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
+from labs.gitops.monitoring.enforcing import SWITCH
 from labs.instance import Instance
 from labs.platform import kubernetes
 from labs.platform.kubernetes import Object
@@ -26,7 +27,7 @@ def brought_in(instance: Instance) -> Iterator[None]:
     connect(instance)
     repo = attendees(instance)
     before = repo.fetch().sha
-    wanted = {**monitoring.files(), _wiring(instance): monitoring.WIRING.read_text()}
+    wanted = {**monitoring.files(), wiring(instance): monitoring.WIRING.read_text()}
 
     def bring(draft: Draft) -> None:
         for path in filter(lambda path: _is_part(instance, path), set(draft.files()) - set(wanted)):
@@ -57,16 +58,17 @@ def bring_back(instance: Instance, before: str) -> None:
 
     if repo.propose(restore):
         write(instance, "Have monitoring as it was", restore)
-    if _wiring(instance) not in wanted:
+    if wiring(instance) not in wanted:
         until(lambda: gone(instance), "no namespace of monitoring")
 
 
-def _wiring(instance: Instance) -> str:
-    return f"{instances.folder(instance)}/monitoring.yaml"
+def wiring(instance: Instance) -> str:
+    """Return the file with which Flux is told to apply monitoring."""
+    return monitoring.wiring_path(instances.folder(instance))
 
 
 def _is_part(instance: Instance, path: str) -> bool:
-    return path == _wiring(instance) or path.startswith(f"{monitoring.FOLDER}/")
+    return path in (wiring(instance), SWITCH) or path.startswith(f"{monitoring.FOLDER}/")
 
 
 def gone(instance: Instance) -> None:
@@ -78,19 +80,31 @@ def ready(instance: Instance, name: str) -> None:
     deployed(instance, name, monitoring.NAMESPACE)
 
 
+def address(instance: Instance, part: str) -> str:
+    return f"http://127.0.0.1:{instance.port(part)}"
+
+
 def ask(instance: Instance, part: str, path: str, **words: str) -> Any:
     """Return what a part's API answers. Raises NotYet where it does not, or not well."""
     query = f"?{urlencode(words)}" if words else ""
-    answer = fetch(f"http://127.0.0.1:{instance.port(part)}{path}{query}", timeout=10)
+    answer = fetch(f"{address(instance, part)}{path}{query}", timeout=10)
     if answer.status != 200:
         raise NotYet(f"{part}{path} answers {answer.status}: {answer.body[:200]!r}")
     return json.loads(answer.body)
 
 
-def series(instance: Instance, promql: str) -> list[Object]:
+def series(instance: Instance, promql: str, at: float | None = None) -> list[Object]:
     """Return the series of a query, each with `metric` and `value`. Raises NotYet."""
-    answer = ask(instance, "prometheus", "/api/v1/query", query=promql)
-    return list(answer["data"]["result"])
+    words = {"query": promql, **({"time": str(at)} if at else {})}
+    return list(ask(instance, "prometheus", "/api/v1/query", **words)["data"]["result"])
+
+
+def value(instance: Instance, promql: str, at: float | None = None) -> float:
+    """Return the one value of a query. Raises NotYet where there is none."""
+    found = series(instance, promql, at)
+    if len(found) != 1:
+        raise NotYet(f"{promql} has {len(found)} values")
+    return float(found[0]["value"][1])
 
 
 def alerts(instance: Instance) -> list[Object]:

@@ -11,25 +11,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
-from labs.gitops import instances, lint, monitoring
+from labs.gitops import lint, monitoring
 from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
 from labs.gitops.git_words import PushRefused
 from labs.gitops.monitoring.dashboards import DASHBOARDS
-from labs.gitops.monitoring.enforcing import SWITCH
 from labs.instance import PROJECT, Instance, write_json
 from labs.metrics import dashboard
 from labs.metrics.dashboard_data import Filled, Span, filled
-from labs.platform import flux, git_checks, kubernetes
+from labs.platform import alertmanager, flux, git_checks, kubernetes
 from labs.platform.loopback import fetch
 from labs.run import CommandFailed, run
 from labs.wait import NotYet
-from tests.cluster.automation import deployed, until, write
+from tests.cluster.automation import until, write
 from tests.cluster.connected import connect
+from tests.cluster.monitored import address, ask, bring_back, gone, ready, value, wiring
 
 RULES = f"{monitoring.FOLDER}/rules/lab.yml"
 SCRAPE = f"{monitoring.FOLDER}/prometheus/prometheus.yml"
@@ -66,14 +65,14 @@ def lab(instance: Instance, figures: None) -> Iterator[Instance]:
     connect(instance)
     repo = attendees(instance)
     before = repo.fetch().sha
-    wiring = f"{instances.folder(instance)}/monitoring.yaml"
-    if wiring in repo.files(before):
-        write(instance, "Take monitoring out", lambda draft: draft.delete(wiring))
+    path = wiring(instance)
+    if path in repo.files(before):
+        write(instance, "Take monitoring out", lambda draft: draft.delete(path))
         until(lambda: gone(instance), "no namespace of monitoring")
     run("git", "pull", "--quiet", "--rebase", cwd=repo.path)
     try:
         said = run(sys.executable, "-m", "labs.cli", "monitoring", "files", cwd=PROJECT)
-        assert wiring in said
+        assert path in said
         run("git", "add", "--all", cwd=repo.path)
         run("git", "commit", "--quiet", "--message=Watch the cluster", cwd=repo.path)
         run("git", "push", "--quiet", cwd=repo.path)
@@ -83,58 +82,7 @@ def lab(instance: Instance, figures: None) -> Iterator[Instance]:
         FIGURES["push to both ready, in seconds"] = round(time.monotonic() - start, 1)
         yield instance
     finally:
-        bring_back(instance, before, wiring)
-
-
-def bring_back(instance: Instance, before: str, wiring: str) -> None:
-    """Have monitoring in the config repo as it was at a commit, or not at all."""
-    repo = attendees(instance)
-    wanted = set(repo.files(before))
-
-    def mine(path: str) -> bool:
-        return path in (wiring, SWITCH) or path.startswith(f"{monitoring.FOLDER}/")
-
-    def restore(draft: Draft) -> None:
-        for path in filter(mine, set(draft.files()) - wanted):
-            draft.delete(path)
-        for path in filter(mine, wanted):
-            draft.write(path, repo.read(path, before))
-
-    if repo.propose(restore):
-        write(instance, "Have monitoring as it was", restore)
-    if wiring not in wanted:
-        until(lambda: gone(instance), "no namespace of monitoring")
-
-
-def gone(instance: Instance) -> None:
-    if kubernetes.api(instance).get("v1", "Namespace", monitoring.NAMESPACE):
-        raise NotYet("the namespace is still there")
-
-
-def ready(instance: Instance, name: str) -> None:
-    deployed(instance, name, monitoring.NAMESPACE)
-
-
-def address(instance: Instance, part: str) -> str:
-    return f"http://127.0.0.1:{instance.port(part)}"
-
-
-def ask(instance: Instance, part: str, path: str, **words: str) -> Any:
-    """Return what a part's API answers. Raises NotYet where it does not, or not well."""
-    query = f"?{urlencode(words)}" if words else ""
-    answer = fetch(f"{address(instance, part)}{path}{query}", timeout=10)
-    if answer.status != 200:
-        raise NotYet(f"{part}{path} answers {answer.status}: {answer.body[:200]!r}")
-    return json.loads(answer.body)
-
-
-def value(instance: Instance, promql: str, at: float | None = None) -> float:
-    """Return the one value of a query. Raises NotYet where there is none."""
-    words = {"query": promql, **({"time": str(at)} if at else {})}
-    result = ask(instance, "prometheus", "/api/v1/query", **words)["data"]["result"]
-    if len(result) != 1:
-        raise NotYet(f"{promql} has {len(result)} values")
-    return float(result[0]["value"][1])
+        bring_back(instance, before)
 
 
 def applied(instance: Instance, name: str, words: str) -> float:
@@ -381,7 +329,7 @@ def test_samples_and_silences_survive_their_pods(lab: Instance) -> None:
     cluster = kubernetes.api(lab)
     moment = time.time() - 5
     was = until(lambda: value(lab, 'count(up{job="apps"})', moment), "a sample")
-    silence = silenced(lab)
+    silence = alertmanager.silence(lab, {"alertname": "None"}, 600, "attendee", "a test")
     for name in monitoring.DEPLOYMENTS:
         label = f"app.kubernetes.io/name={name}"
         [pod] = cluster.list("v1", "Pod", monitoring.NAMESPACE, label)
@@ -396,24 +344,4 @@ def test_samples_and_silences_survive_their_pods(lab: Instance) -> None:
     assert until(lambda: value(lab, 'count(up{job="apps"})', moment), "the old sample") == was
     found = until(lambda: ask(lab, "alertmanager", f"/api/v2/silence/{silence}"), "the silence")
     assert found["comment"] == "a test"
-    fetch(f"{address(lab, 'alertmanager')}/api/v2/silence/{silence}", method="DELETE")
-
-
-def silenced(lab: Instance) -> str:
-    """Return the name of a new silence, for an alert that there is not."""
-    now = datetime.now(UTC)
-    body = {
-        "matchers": [{"name": "alertname", "value": "None", "isRegex": False, "isEqual": True}],
-        "startsAt": now.isoformat(),
-        "endsAt": (now + timedelta(minutes=10)).isoformat(),
-        "createdBy": "attendee",
-        "comment": "a test",
-    }
-    answer = fetch(
-        f"{address(lab, 'alertmanager')}/api/v2/silences",
-        {"Content-Type": "application/json"},
-        method="POST",
-        body=json.dumps(body).encode(),
-    )
-    assert answer.status == 200, answer.body
-    return str(json.loads(answer.body)["silenceID"])
+    alertmanager.unsilence(lab, silence)

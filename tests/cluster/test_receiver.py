@@ -22,9 +22,9 @@ from labs.platform.loopback import fetch
 from labs.receiver import page
 from labs.run import run
 from labs.wait import NotYet
-from tests.cluster.automation import deployed, until, write
+from tests.cluster.automation import until, write
 from tests.cluster.connected import connect
-from tests.cluster.test_monitoring import bring_back, value
+from tests.cluster.monitored import bring_back, ready, value, wiring
 from tests.unit.test_receiver import form
 
 NAME = "TestOfTheReceiver"
@@ -37,18 +37,17 @@ def lab(instance: Instance, output: Path) -> Iterator[Instance]:
     connect(instance)
     repo = attendees(instance)
     before = repo.fetch().sha
-    folder = instances.folder(instance)
-    wiring = f"{folder}/monitoring.yaml"
-    if wiring not in repo.files(before):
+    there, folder = wiring(instance) in repo.files(before), instances.folder(instance)
+    if not there:
         write(instance, "Watch the cluster", lambda draft: monitoring.install(draft, folder))
     try:
         for name in (*monitoring.DEPLOYMENTS, "receiver"):
-            until(partial(deployed, instance, name, monitoring.NAMESPACE), f"{name} to be ready")
+            until(partial(ready, instance, name), f"{name} to be ready")
         until(lambda: shown(instance), "the page")
         yield instance
     finally:
-        if wiring not in repo.files(before):
-            bring_back(instance, before, wiring)
+        if not there:
+            bring_back(instance, before)
         write_json(output / "receiver.json", FIGURES)
 
 
@@ -147,7 +146,7 @@ def test_a_page_that_starts_anew_shows_what_fires(lab: Instance) -> None:
     def replaced() -> None:
         if flux.name(pod) in map(flux.name, cluster.list("v1", "Pod", "monitoring", label)):
             raise NotYet("the old pod is still there")
-        deployed(lab, "receiver", "monitoring")
+        ready(lab, "receiver")
 
     until(replaced, "a new pod")
     until(lambda: alert(lab, "active"), "it to show what fires")

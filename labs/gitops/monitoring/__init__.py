@@ -25,9 +25,14 @@ def install(draft: Draft, cluster_folder: str) -> None:
     Files that are there stay as somebody set them.
     """
     there = draft.files()
-    for path, text in {**files(), f"{cluster_folder}/monitoring.yaml": WIRING.read_text()}.items():
+    for path, text in {**files(), wiring_path(cluster_folder): WIRING.read_text()}.items():
         if path not in there:
             draft.write(path, text)
+
+
+def wiring_path(cluster_folder: str) -> str:
+    """Return the file of the config repo with which Flux is told to apply the folder."""
+    return f"{cluster_folder}/monitoring.yaml"
 
 
 def files() -> dict[str, str]:
