@@ -11,7 +11,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: up down clean status doctor logs lab demo grafana bundle verify check test bench picture requirements help
+.PHONY: up down pause resume clean status doctor logs reset lab rehearse board demo grafana docs bundle verify check test test-faults bench picture requirements help
 
 ##@ The lab (LAB_NAME=hackfest; another name is another lab beside it)
 
@@ -21,11 +21,20 @@ up: ## bring the lab up, or back; safe to repeat (BUNDLE=file: without network)
 down: ## stop everything, delete nothing
 	$(RUN) lab down
 
+pause: ## stop everything, say what memory that frees and where you are
+	$(RUN) lab pause
+
+resume: ## bring it back after a pause, a restart, a sleep, an update; say where you were
+	$(RUN) lab resume
+
 clean: ## delete the lab; your own work is set aside and the place is named
 	$(RUN) lab clean
 
 status: ## each part: how it is, where it answers
 	$(RUN) lab status
+
+reset: ## everything back to the start of the lab begun last (LAB=07: of that lab)
+	$(RUN) lab reset $(LAB)
 
 lab: ## JupyterLab alone, and its address
 	$(RUN) lab jupyter
@@ -35,6 +44,15 @@ demo: ## the whole story, told and timed; the lab stays as it was (STEP=1: key b
 
 grafana: ## Grafana with your clone's dashboards, where its image can be pulled
 	$(RUN) lab grafana
+
+rehearse: ## the night before: every lab solved on a lab of its own beside yours (LABS=3,7)
+	$(RUN) lab rehearse $(if $(LABS),--labs "$(LABS)")
+
+board: ## the instructor's page of seats' files (FILES="seats/*.json", OUT=board.html)
+	$(RUN) lab board $(FILES) --out $(or $(OUT),board.html)
+
+docs: ## pages of the labs with outputs, seat card, cheat sheet (FROM=test-output, OUT=)
+	$(RUN) python -m scripts.docs pages $(if $(FROM),--from $(FROM)) $(if $(OUT),--out $(OUT))
 
 logs: ## the last lines of a part's log (PART=git; none lists the parts)
 	$(RUN) lab logs $(PART)
@@ -58,11 +76,14 @@ check: ## lint, types and unit tests, without a cluster
 test: ## everything, on a lab of its own (LAB_NAME=hackfest-test) beside yours
 	$(RUN) --dev python -m scripts.test
 
-bench: ## what the lab takes at rest, part by part
-	$(RUN) python -m scripts.bench memory
+test-faults: ## every fault, on a lab of its own: what was lost, how long until all is well
+	$(RUN) --dev python -m scripts.faults
 
-picture: ## take the README's picture of JupyterLab anew, on a lab of its own
-	$(RUN) --dev env LAB_PICTURE=1 python -m pytest -k picture tests/browser/test_jupyterlab.py
+bench: ## measure all, on a lab of its own, into bench.json (PARTS=up,reset, RUNS=3)
+	$(RUN) python -m scripts.bench
+
+picture: ## take the README's pictures anew, on a lab of its own
+	$(RUN) --dev env LAB_PICTURE=1 python -m pytest -k of_the_readme tests/browser
 
 requirements: ## pin and hash requirements*.in anew into requirements*.txt
 	$(RUN) --dev python -m scripts.pin

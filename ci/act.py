@@ -15,6 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PLATFORM = "ubuntu-24.04=-self-hosted"
+READ = "read"
+"""The folder in which files say that a step was read to its end."""
+STEPS = Path(__file__).parent / "steps"
+"""Programs that stand before the system's for the steps: their shell."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """Colours and cursor movements: a log is text."""
 
@@ -42,9 +46,12 @@ def command(work: Path, job: Event, secrets: Path, variables: dict[str, str]) ->
 
 def start(argv: list[str], home: Path) -> subprocess.Popen[str]:
     """Start act with an environment of its own: the steps see all of it."""
-    own = os.environ.get("CI_PATH", "")
+    places = (str(STEPS), os.environ.get("CI_PATH", ""), os.environ["PATH"])
+    read = home / READ
+    read.mkdir()
     environment = {
-        "PATH": f"{own}:{os.environ['PATH']}" if own else os.environ["PATH"],
+        "PATH": ":".join(filter(None, places)),
+        "CI_READ": str(read),
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
         "REGISTRY_AUTH_FILE": str(home / "auth.json"),
@@ -65,17 +72,29 @@ def start(argv: list[str], home: Path) -> subprocess.Popen[str]:
     )
 
 
-def events(lines: Iterable[str]) -> Iterator[Event]:
-    """Yield what each line of `act --json` means: log, stage, output."""
+def events(lines: Iterable[str], home: Path) -> Iterator[Event]:
+    """Yield what each line of `act --json` means: log, stage, output. `home`: as for `start`."""
     for line in lines:
         try:
             said = json.loads(line)
         except ValueError:
             said = None
         if isinstance(said, dict) and "msg" in said:
-            yield from of_entry(said)
+            yield from read_to_the_end(of_entry(said), home / READ)
         elif line.strip():
             yield {"log": clean(line)}
+
+
+def read_to_the_end(events: Iterable[Event], read: Path) -> Iterator[Event]:
+    """Tell a step that failed that all it said was read (steps/bash waits for that)."""
+    for event in events:
+        before, named, number = str(event.get("log", "")).partition(f"{read}/")
+        if named and number.isdecimal():
+            (read / number).touch()
+            event = {"log": before}
+            if not before:
+                continue
+        yield event
 
 
 def of_entry(said: dict[str, object]) -> Iterator[Event]:

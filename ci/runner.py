@@ -73,7 +73,7 @@ class Job:
         late.start()
         try:
             assert self._process.stdout is not None
-            for event in act.events(self._process.stdout):
+            for event in act.events(self._process.stdout, self.work):
                 reporter.tell(event)
                 stage = event.get("stage")
                 if isinstance(stage, dict) and stage["result"] == "failure":

@@ -163,6 +163,15 @@ def lab_named(name: str | int) -> Lab:
     raise _unknown("lab", text, [lab.name for lab in LABS])
 
 
+def labs_named(text: str) -> tuple[Lab, ...]:
+    """Return the labs of names or numbers parted by commas, in their order; '': all of them.
+
+    Raises LabError as `lab_named` does.
+    """
+    chosen = {lab_named(one.strip()) for one in text.split(",") if one.strip()}
+    return tuple(lab for lab in LABS if lab in chosen or not chosen)
+
+
 @cache
 def all_steps() -> Mapping[str, tuple[Lab, Step]]:
     """Return every step by its id, in order. Raises ValueError if two labs use the same id."""
@@ -195,13 +204,14 @@ def table() -> str:
     """Return the labs as a Markdown table, as the README shows it."""
     rows = [
         f"| {lab.number:02d} | [{lab.title}](notebooks/{lab.notebook}) | {lab.minutes} | "
-        f"{_steps(lab)} | {lab.changes} |"
+        f"{steps_told(lab)} | {lab.changes} |"
         for lab in LABS
     ]
     return "\n".join(["| | Lab | Minutes | Steps | It changes |", "|---|---|---|---|---|", *rows])
 
 
-def _steps(lab: Lab) -> str:
+def steps_told(lab: Lab) -> str:
+    """Return how many steps a lab has, in words: `6 and 1 stretch`."""
     stretch = sum(step.stretch for step in lab.steps)
     core = len(lab.steps) - stretch
     return f"{core} and {stretch} stretch" if stretch else f"{core}"

@@ -16,7 +16,9 @@ from labs import (
     cli_gitops,
     cli_labs,
     cli_monitoring,
+    cli_pause,
     cli_pipeline,
+    cli_reset,
 )
 from labs.errors import LabError
 from labs.instance import Instance
@@ -38,6 +40,8 @@ AREAS = (
     cli_monitoring,
     cli_dashboards,
     cli_demo,
+    cli_reset,
+    cli_pause,
 )
 for area in (module.app for module in AREAS):
     app.registered_commands += area.registered_commands
@@ -47,13 +51,18 @@ for area in (module.app for module in AREAS):
 @app.command()
 def up() -> None:
     """Bring the lab up, or back to life; prints JupyterLab's address last."""
+    from labs.platform import console
     from labs.platform import up as platform
     from labs.platform.steps import Steps
+    from labs.reset import lost
 
     instance = Instance.current()
     steps = Steps(instance.durations)
     address = platform.up(instance, steps)
-    print(f"\nThe lab {instance.name!r} is up, after {steps.seconds:.0f} s. Open:\n\n  {address}\n")
+    print(f"\nThe lab {instance.name!r} is up, after {steps.seconds:.0f} s. The console:\n")
+    print(f"  {console.address(instance)}\n\nJupyterLab, with lab 00:\n\n  {address}\n")
+    if words := lost.told(instance):
+        print(f"{words}\n")
 
 
 @app.command()
@@ -120,6 +129,14 @@ def jupyter() -> None:
     instance = Instance.current()
     workspace.ensure_notebooks(instance)
     print(platform.ensure(instance))
+
+
+@app.command()
+def console() -> None:
+    """Start the console if it is not running, and print its address."""
+    from labs.platform import console as platform
+
+    print(platform.ensure(Instance.current()))
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Each command imports what it calls, so that none waits for what another needs.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -90,8 +91,33 @@ def watch(name: str) -> None:
 @app.command()
 def progress(
     name: Annotated[str | None, typer.Argument(help="One lab; without it, all of them.")] = None,
+    export: Annotated[str, typer.Option(help="Write it into this file, for `make board`.")] = "",
+    who: Annotated[str, typer.Option("--name", help="A name in that file; else none.")] = "",
 ) -> None:
-    """Show which steps are done."""
+    """Show which steps are done and tried, the time spent, the hints taken."""
     from labs import lab
 
-    lab.progress(name)
+    if export:
+        lab.export(export, who)
+    else:
+        lab.progress(name)
+
+
+@app.command("help")
+def ask_for_help() -> None:
+    """Note your last failure, and what is needed to understand it, in your seat's file."""
+    from labs import lab
+
+    lab.help()
+
+
+@app.command()
+def board(
+    files: Annotated[list[Path], typer.Argument(help="Files of `lab progress --export`.")],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("board.html"),
+) -> None:
+    """Make the instructor's page of seats' files: who is where, which step fails most."""
+    from labs.seats import board as pages
+
+    count = pages.write(files, out)
+    print(f"{count} seat{'' if count == 1 else 's'}: {out.absolute()}")

@@ -30,6 +30,7 @@ PREFERRED_PORTS = {
     "alertmanager": 9093,
     "grafana": 3000,
     "alerts": 9094,
+    "console": 8600,
 }
 """Published on loopback. A port in use moves up to the next free one, and that is said."""
 
@@ -150,20 +151,24 @@ class Instance:
 def next_free_port(wanted: int, taken: set[int]) -> int:
     """Return `wanted` or the next loopback port above it that nobody listens on."""
     for port in range(wanted, min(wanted + 200, 65536)):
-        if port in taken:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if port not in taken and is_free(port):
             return port
     raise LabError(
         f"no free port from {wanted} to {wanted + 199} on 127.0.0.1",
         expected="one free port",
         todo="see what listens with `ss -ltnp`, or end it",
     )
+
+
+def is_free(port: int) -> bool:
+    """Return whether nobody listens on a loopback port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def write_json(path: Path, value: object) -> None:

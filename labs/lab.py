@@ -5,8 +5,8 @@ The same functions stand behind the `lab` command, so a reader may work in eithe
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import EllipsisType
-from typing import Any
 
 from labs import catalogue, readiness, show
 from labs.alerting import alerts, silence, unsilence
@@ -31,9 +31,12 @@ from labs.instance import Instance
 from labs.metrics import magic
 from labs.platform import keys, kubernetes
 from labs.progress import Progress
+from labs.seats import export as seats
+from labs.seats import shown
+from labs.seats.summary import standing
 from labs.shell import visible
 from labs.solve import solve
-from labs.step import Attempt, CheckFailed, Step, happened
+from labs.step import Attempt, CheckFailed, happened
 from labs.watching import follow, wait, watch
 
 __all__ = [
@@ -45,7 +48,9 @@ __all__ = [
     "compare",
     "dashboard",
     "deautomate",
+    "export",
     "follow",
+    "help",
     "hint",
     "history",
     "images",
@@ -131,7 +136,7 @@ def check(step_id: str, answer: object = ...) -> None:
         line = step.check(attempt)
     except LabError as failed:
         passing.end()
-        state.tried(step_id, passed=False)
+        state.tried(step_id, passed=False, error=failed)
         if isinstance(failed, CheckFailed):
             raise
         raise CheckFailed(failed.found, expected=failed.expected, todo=failed.todo) from failed
@@ -193,15 +198,30 @@ def dashboard(name: str, minutes: float = 15) -> None:
 
 
 def progress(name: str | int | None = None) -> None:
-    """Show which steps are done, of one lab or of all."""
-    state = Progress(Instance.current()).read()["steps"]
-    chosen = catalogue.LABS if name is None else (catalogue.lab_named(name),)
-    lines = ["| | step | | tries | hints |", "|---|---|---|---|---|"]
-    for lab in chosen:
-        done = sum(state.get(step.id, {}).get("done") is not None for step in lab.steps)
-        lines.append(f"| | **{lab.heading}** | {done} of {len(lab.steps)} | | |")
-        lines.extend(_row(step, state.get(step.id, {})) for step in lab.steps)
-    show.markdown("\n".join(lines))
+    """Show which steps are done and tried, the time spent and the hints: of one lab or of all."""
+    labs = standing(Progress(Instance.current()).read()).labs
+    if name is None:
+        shown.progress(labs, steps=False)
+        return
+    number = catalogue.lab_named(name).number
+    shown.progress([one for one in labs if one.lab.number == number], steps=True)
+
+
+def export(path: str | Path, name: str = "") -> None:
+    """Write your progress into a file that `make board` takes; without a name unless you give one.
+
+    Raises LabError where the file cannot be written.
+    """
+    seats.write(Instance.current(), Path(path), name)
+    whose = f"as {name!r}" if name else "without a name"
+    show.line(f"{Path(path).absolute()}: your progress, {whose}")
+
+
+def help() -> None:  # noqa: A001 - a reader types `lab.help()`
+    """Note your last failure, and what is needed to understand it, in your seat's file."""
+    from labs.seats import asking
+
+    asking.ask(Instance.current())
 
 
 def labs() -> None:
@@ -220,16 +240,6 @@ def _waits(instance: Instance, lab: catalogue.Lab) -> str:
     return (
         f"**It waits for** {_count(len(parts), 'part')} still being made{about}. "
         f"Read on meanwhile.\n\n{readiness.summary(parts)}"
-    )
-
-
-def _row(step: Step, entry: dict[str, Any]) -> str:
-    mark = "✓" if entry.get("done") else " "
-    kind = f"{step.kind}, stretch" if step.stretch else step.kind
-    by = " (by lab.solve)" if entry.get("solved_by_lab") else ""
-    return (
-        f"| {mark} | `{step.id}` {step.title}{by} | {kind} | "
-        f"{entry.get('tries', 0)} | {entry.get('hints', 0)} |"
     )
 
 

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from labs.errors import LabError
 from labs.step import Step
 
-AT_ONCE = 5.0
+AT_ONCE = 20.0
 """Seconds within which the check of a step that nobody began must have failed."""
 CHECK = "check"
 EXERCISE = "exercise"

@@ -8,6 +8,7 @@ from labs.errors import LabError
 from labs.instance import Instance
 from labs.platform import kubernetes
 from labs.platform import status as platform
+from labs.platform.api_errors import ClusterUnreachable
 from labs.step import Frame
 from scripts.supply import api as supply
 
@@ -70,7 +71,7 @@ def cluster_answers(instance: Instance) -> bool:
     """Return whether the API server of the lab's cluster answers."""
     try:
         kubernetes.api(instance).version()
-    except kubernetes.ClusterUnreachable:
+    except ClusterUnreachable:
         return False
     return True
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from labs.instance import Instance
 from labs.platform import kubernetes
-from labs.platform.kubernetes import Object, pod_state
+from labs.platform.objects import Object, pod_state
 from labs.step import Frame
 
 BORN_LATER = 5.0

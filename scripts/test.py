@@ -10,17 +10,20 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from labs.errors import LabError
-from labs.instance import DEFAULT_NAME, PROJECT, Instance
+from labs.instance import PROJECT, Instance
 from labs.platform import machine
-from scripts import check
+from scripts import check, own_lab
 
 TEST_NAME = "hackfest-test"
 OUTPUT = PROJECT / ".lab" / "test-output"
 """Output notebooks, screenshots, timings and junit.xml of the last run."""
-SUITES = ("tests/cluster", "tests/browser")
+SUITES = ("tests/cluster", "tests/browser", "tests/faults")
 """The unit tests are one of the checks, which come first."""
+SHORT = ("-m", "not long")
+"""Of faults and pauses those that take seconds; `make test-faults` has them all."""
 STREAMS = ("--numprocesses=2", "--dist=loadscope", "--verbose")
 """Two at once, each on a lab of its own, as tests/streams.py deals them out: they mostly wait for
 the cluster, not for the processor. A line for each test, as each begins and ends by itself."""
@@ -28,31 +31,30 @@ the cluster, not for the processor. A line for each test, as each begins and end
 
 def main() -> int:
     """Return pytest's exit code, or 1 where it did not come to the tests."""
-    environment = os.environ
-    if environment.setdefault("LAB_NAME", TEST_NAME) == DEFAULT_NAME:
-        raise LabError(
-            f"LAB_NAME={DEFAULT_NAME}",
-            expected="a lab of the tests' own: they delete it at the end",
-            todo=f"leave LAB_NAME out (it is then {TEST_NAME}), or choose another",
-        )
+    own_lab.require(TEST_NAME)
     if check.main():
         return 1
-    if OUTPUT.exists():
-        shutil.rmtree(OUTPUT)
-    OUTPUT.mkdir(parents=True)
-    environment["LAB_TEST_OUTPUT"] = str(OUTPUT)
+    prepare(OUTPUT)
+    words = ["-m", "pytest", *SUITES, *SHORT, *STREAMS, "--durations=40"]
+    words.append(f"--junitxml={OUTPUT / 'junit.xml'}")
+    return subprocess.run(
+        [sys.executable, *words, *sys.argv[1:]], cwd=PROJECT, check=False
+    ).returncode
+
+
+def prepare(output: Path) -> None:
+    """Make the machine, the parts and a folder for what the tests write ready."""
+    if output.exists():
+        shutil.rmtree(output)
+    output.mkdir(parents=True)
+    os.environ["LAB_TEST_OUTPUT"] = str(output)
     lab = Instance.current()
-    print(f"\nTests on the lab {lab.name!r}; what they write is kept in {OUTPUT}\n", flush=True)
+    print(f"\nTests on the lab {lab.name!r}; what they write is kept in {output}\n", flush=True)
     machine.prepare(say)
     machine.ensure(say, "browser")
     from scripts.supply import api as supply
 
     supply.ensure(say=say)
-    words = ["-m", "pytest", *SUITES, *STREAMS, "--durations=15"]
-    words.append(f"--junitxml={OUTPUT / 'junit.xml'}")
-    return subprocess.run(
-        [sys.executable, *words, *sys.argv[1:]], cwd=PROJECT, check=False
-    ).returncode
 
 
 def say(text: str) -> None:

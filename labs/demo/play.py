@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
+from labs import interrupts
 from labs.demo.scene import Scene
 from labs.demo.story import STAGES
 from labs.demo.telling import Teller
@@ -15,7 +13,7 @@ from labs.errors import LabError
 from labs.gitops import instances, loan, spare_versions
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.instance import Instance
-from labs.platform import app, docker, git_server, jupyter
+from labs.platform import app, console, docker, git_server, jupyter
 from labs.platform import up as platform
 from labs.platform.environment import environment
 from labs.platform.steps import Steps
@@ -33,7 +31,7 @@ def play(step: bool = False) -> None:
     """
     teller = Teller(len(STAGES), step)
     instance = _lab(teller.line)
-    with _ended_politely():
+    with interrupts.politely():
         loan.give_back(instance, teller.line)
         repo = _clean_clone(instance)
         before = repo.fetch()
@@ -112,6 +110,7 @@ def _addresses(
 ) -> None:
     say(f"Git says of the app what it said before ({before}); what happened is in `lab history`.")
     rows = {
+        "the console": console.address(instance),
         "JupyterLab": jupyter.address(instance),
         "the repositories": git_server.base_url(instance),
         "the app": app.address(instance),
@@ -120,20 +119,3 @@ def _addresses(
         say(f"{name:<18}{address}")
     if instance.name == OWN:
         say(f"`LAB_NAME={OWN} make clean` deletes the demo's lab.")
-
-
-@contextmanager
-def _ended_politely() -> Iterator[None]:
-    """Treat the end of the terminal, and a plain kill, as Ctrl-C: all is put back."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

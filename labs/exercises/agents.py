@@ -48,7 +48,7 @@ def _instance(attempt: Attempt) -> str:
         raise NotDone(
             "this cluster has no name, and the config repo no folder for its agents",
             expected="an instance",
-            todo="in the terminal: `lab instance create hackfest`",
+            todo="in the console, on the page Instances; or `lab instance create hackfest`",
         )
     repo = attendees(attempt.instance)
     repo.fetch()
@@ -56,7 +56,7 @@ def _instance(attempt: Attempt) -> str:
     if path not in repo.files(UPSTREAM):
         raise CheckFailed(
             f"the instance {found.name!r}, and no {path} on the Git server",
-            expected="the commit that `lab instance create` makes",
+            expected="the commit that the console or `lab instance create` makes",
             todo=f"`lab instance create {found.name}` makes it again",
         )
     told = "connected" if found.word == "connected" else "waiting for agents"
@@ -69,7 +69,7 @@ def _installed(attempt: Attempt) -> str:
         raise NotDone(
             "no pod of source-controller or kustomize-controller in any namespace",
             expected="both running in flux-system: `kubectl get pods --all-namespaces`",
-            todo="`lab instance` shows the one command; run it in the terminal",
+            todo="the console's page Instances shows the one command; run it in the terminal",
         )
 
     def running() -> None:
@@ -202,9 +202,9 @@ git push
         solution="lab instance create hackfest\n",
         why="The cluster gets a name, and a folder in the config repo where its agents begin.",
         hints=(
-            "What does `lab instance` say?",
-            "Which word comes after `lab instance` to make one? `lab instance --help` lists it.",
-            "Run `lab instance create hackfest` in the terminal.",
+            "Which page of the console is about instances? The console is a card of the launcher.",
+            "What does that page ask you for, and which button is below it?",
+            "Press Create the instance there; or run `lab instance create hackfest`.",
         ),
     ),
     Step(
@@ -214,6 +214,7 @@ git push
         check=_installed,
         solution="""\
 flux check --pre
+git pull --quiet --rebase
 sync="$PWD/$(git ls-files 'clusters/*/flux-system/sync.yaml' | head -1)"
 flux install --components=source-controller,kustomize-controller --network-policy=false \\
   && kubectl apply -f "$sync"
@@ -221,9 +222,9 @@ kubectl get pods --all-namespaces
 """,
         why="`flux install` brings the two agents; the second half tells them which repo to read.",
         hints=(
-            "What does `lab instance` print below “waiting for agents”?",
+            "What does the console's page Instances show below “waiting for agents”?",
             "Did the command end with an error? `flux check --pre` tells what Flux needs.",
-            "Copy the command that `lab instance` prints, both lines, into the terminal.",
+            "Copy both lines of that command, or of `lab instance`, into the terminal.",
         ),
     ),
     Step(

@@ -7,7 +7,7 @@ from labs.exercises import automate_checks as checks
 from labs.exercises.automate_checks import RANGE
 from labs.exercises.releases import BAD, GOOD, POLICY, fetched, moves
 from labs.instance import Instance
-from labs.platform import app, flux, kubernetes
+from labs.platform import app, flux, kubernetes, objects
 from labs.step import Frame, Step
 from labs.wait import NotYet
 
@@ -38,7 +38,7 @@ def _chosen(instance: Instance) -> str:
     if policy is None:
         return "nothing: there is no policy yet"
     chosen = policy.get("status", {}).get("latestRef", {}).get("tag")
-    return chosen or kubernetes.condition(policy, "Ready")[1] or "nothing yet"
+    return chosen or objects.condition(policy, "Ready")[1] or "nothing yet"
 
 
 VIEWS = {"automation": automation_view}

@@ -117,21 +117,21 @@ def lost_race(attempt: Attempt) -> str:
         if winner is not None:
             live(attempt, mine)
             return (
-                f"{winner.commit.short} of {winner.commit.author.name} was faster; "
+                f"{winner.commit.short} was faster, from another desk; "
                 f"{mine.short} came on top of it: version {winner.after} and the greeting "
                 f"{value(repo, 'GREETING', mine.sha)!r} are both in"
             )
     ahead = repo.unpushed()
-    if ahead and any(_colleagues(move.commit) for move in moves(repo)):
+    if ahead and any(not repo.contains(ahead[-1].sha, move.commit.sha) for move in moves(repo)):
         raise CheckFailed(
-            f"{ahead[0]} is in your clone alone, and a colleague has pushed meanwhile",
-            expected="your commit on top of the colleague's, pushed",
+            f"{ahead[0]} is in your clone alone, and somebody has pushed meanwhile",
+            expected="your commit on top of the other release, pushed",
             todo="`git pull --rebase`, then `git push`",
         )
     raise NotDone(
-        "no commit of yours has ever met a colleague's that was pushed before it",
-        expected="a greeting of yours, committed; a colleague's release, pushed; then your push",
-        todo=f"commit a greeting, `lab release {APP} {FIRST} --as instructor`, then `git push`",
+        "no commit of yours has ever met a release that was pushed from elsewhere before it",
+        expected="a greeting of yours, committed; a release in the console; then your push",
+        todo=f"commit a greeting, release {APP} {FIRST} in the console, then `git push`",
     )
 
 
@@ -172,10 +172,6 @@ def _readers(commit: Commit) -> bool:
     return commit.author.mail == mail("attendee")
 
 
-def _colleagues(commit: Commit) -> bool:
-    return commit.author.mail == mail("instructor")
-
-
 def _size(repo: ConfigRepo, move: Move) -> str:
     """Return how much of which files a commit changes, in words."""
     diff = repo.diff(move.commit.parents[0], move.commit.sha).splitlines()
@@ -186,14 +182,15 @@ def _size(repo: ConfigRepo, move: Move) -> str:
 
 
 def _winner(repo: ConfigRepo, mine: Commit) -> Move | None:
-    """Return the colleague's release that was pushed between the making and the push of `mine`.
+    """Return the release that was pushed between the making and the push of `mine`.
 
-    A rebase gives a commit a new parent and leaves the time at which it was written as it was; a
-    merge keeps both as they were, side by side.
+    It was made elsewhere, in the console or at a colleague's desk: no command of the lab writes in
+    a clone with a commit that is not pushed. A rebase gives a commit a new parent and leaves the
+    time at which it was written as it was; a merge keeps both as they were, side by side.
     """
     written = _written(repo, mine)
     for move in moves(repo):
-        if not _colleagues(move.commit):
+        if move.event != "release":
             continue
         beneath = repo.contains(mine.sha, move.commit.sha)
         if beneath and written <= move.commit.when:

@@ -24,7 +24,7 @@ from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
 from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
-from labs.platform import flux, kubernetes, registry
+from labs.platform import flux, kubernetes, objects, registry
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
 
@@ -228,7 +228,7 @@ def _pod_without_image(instance: Instance, tag: str) -> str:
     pods = kubernetes.api(instance).list("v1", "Pod", "production")
     for pod in pods:
         images = [each["image"] for each in pod["spec"]["containers"]]
-        state = kubernetes.pod_state(pod)
+        state = objects.pod_state(pod)
         if state in NO_IMAGE and any(image.endswith(f":{tag}") for image in images):
             return f"{pod['metadata']['name']}: {state}"
-    raise NotYet(", ".join(kubernetes.pod_state(pod) for pod in pods) or "no pods")
+    raise NotYet(", ".join(objects.pod_state(pod) for pod in pods) or "no pods")

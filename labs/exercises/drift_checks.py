@@ -12,7 +12,8 @@ from labs.gitops.clone import UPSTREAM
 from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet
 

@@ -20,7 +20,8 @@ from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
 from labs.platform import flux
 from labs.platform.flux import moment
-from labs.platform.kubernetes import FIELD_MANAGER, Cluster, Object, Objects
+from labs.platform.kubernetes import FIELD_MANAGER, Cluster
+from labs.platform.objects import Object, Objects
 from labs.progress import Progress
 
 NAMESPACE = "production"

@@ -7,7 +7,8 @@ from labs.exercises.drift_evidence import APP, LOOK, NAMESPACE, seen_before
 from labs.exercises.releases import answering
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, rollout
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.step import Attempt, NotDone
 from labs.wait import NotYet
 

@@ -12,7 +12,8 @@ from labs.gitops.clone import UPSTREAM
 from labs.gitops.config_repo import attendees
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, rollout
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.step import Frame
 
 

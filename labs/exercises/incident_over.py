@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC
 
 from labs.exercises import drift_evidence as evidence
@@ -30,6 +31,8 @@ from labs.wait import NotYet
 DRIFT = "DriftCorrected"
 """The alert that comes with the lab, on a change by hand that Flux has undone."""
 BY_HAND = 'object_namespace="production"'
+SPAN = 30.0
+"""Seconds that Prometheus is asked about at least: of fewer it may have but one sample."""
 
 
 def culprit(attempt: Attempt) -> str:
@@ -165,10 +168,10 @@ def _by_hand(instance: Instance, since: float) -> bool:
     if evidence.corrections(cluster, since, f"Deployment/{evidence.NAMESPACE}/{APP}"):
         return True
     # The exporter sees the other objects, too.
-    metric = f"gitops_drift_corrected_total{{{BY_HAND}}}"
-    after, before = (f"(sum({one}) or vector(0))" for one in (metric, f"{metric} @ {since:.0f}"))
-    grown = values(instance, f"{after} - {before}")
-    return bool(grown) and grown[0].value > 0
+    span = max(time.time() - since, SPAN)
+    metric = f"gitops_drift_corrected_total{{{BY_HAND}}}[{span:.0f}s]"
+    # By increase(), which a restart of the exporter takes nothing from.
+    return any(one.value > 0 for one in values(instance, f"increase({metric})"))
 
 
 def _cleared(instance: Instance, repo: ConfigRepo) -> tuple[Move, Span] | None:

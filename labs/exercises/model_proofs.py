@@ -10,7 +10,8 @@ from labs.gitops.commits import Commit
 from labs.gitops.config_repo import attendees
 from labs.instance import Instance
 from labs.platform import app, flux, keys, kubernetes, rollout
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.progress import Progress
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet

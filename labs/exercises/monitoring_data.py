@@ -19,7 +19,7 @@ from labs.exercises.releases import fetched
 from labs.gitops.monitoring.check import RULES
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, prometheus
-from labs.platform.kubernetes import Object, pod_state
+from labs.platform.objects import Object, pod_state
 from labs.step import Attempt, NotDone
 from labs.wait import NotYet
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from labs.exercises.evidence import HELLO
-from labs.gitops import ci
+from labs.gitops import ci, horizon
 from labs.gitops.app_versions import APP, app_repo, committed, trees, version_in
 from labs.gitops.app_versions.trees import VERSION_FILE
 from labs.gitops.ci import CiRun
@@ -88,7 +88,7 @@ def labels(attempt: Attempt) -> str:
             expected="the commit's name, seven characters of it or more",
             todo="it is the label org.opencontainers.image.revision, in the output above",
         )
-    runs = ci.runs(attempt.instance, 1000)
+    runs = evidence(attempt.instance, 1000)
     commits = [r.commit for r in runs if r.version == OWN and r.state == "success"]
     mine = str(attempt.answer).strip()
     if len(mine) < 7 or not any(commit.startswith(mine) for commit in commits):
@@ -108,7 +108,7 @@ def one_image(attempt: Attempt) -> str:
             expected="a stage's name, as `lab ci show` prints it",
             todo="`lab ci runs` has its number; `lab ci show NUMBER` has its stages",
         )
-    refused = [run for run in ci.runs(attempt.instance, MOST) if run.why == "Push image failed"]
+    refused = [run for run in evidence(attempt.instance) if run.why == "Push image failed"]
     if str(attempt.answer).strip().lower() != "push image" or not refused:
         raise CheckFailed(
             f"{attempt.answer!r}",
@@ -116,6 +116,12 @@ def one_image(attempt: Attempt) -> str:
             todo="`lab ci show` prints the newest run's; the last stage of the list is the one",
         )
     return f"run {refused[0].number}: all tests pass, and the registry keeps the image it has"
+
+
+def evidence(instance: Instance, most: int = MOST, pipeline: Pipeline = GITOPS) -> list[CiRun]:
+    """Return the newest runs since the lab was last put back to the start of one of its labs."""
+    since = horizon.put_back_at(instance)
+    return [run for run in ci.runs(instance, most, pipeline) if run.queued >= since]
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def printed(attempt: Attempt, pipeline: Pipeline) -> Printed | None:
 
 def leaked(instance: Instance, pipeline: Pipeline) -> Printed | None:
     """Look for such a line in the logs that there are."""
-    for run in ci.runs(instance, MOST, pipeline):
+    for run in evidence(instance, pipeline=pipeline):
         if found := LEAK.search(ci.log(instance, run.number, pipeline)):
             return Printed(run, found[1], found[2])
     return None
@@ -149,7 +155,7 @@ def _image(attempt: Attempt, number: str) -> str:
     digest = registry.digest(instance, APP, number)
     if digest is None:
         digest = _built(attempt, number)
-    for run in ci.runs(instance, 1000):
+    for run in evidence(instance, 1000):
         if run.digest == digest and run.version == number:
             took = f"{run.seconds:.0f} s" if run.seconds is not None else "a while"
             made = f"run {run.number} made it of {run.commit[:7]} {run.subject!r} in {took}"
@@ -210,7 +216,7 @@ def _stopped(attempt: Attempt, pipeline: Pipeline) -> str:
     """Return which run its tests have stopped, in words; '' if none."""
     instance = attempt.instance
     tags = registry.tags(instance, APP)
-    for run in ci.runs(instance, MOST, pipeline):
+    for run in evidence(instance, pipeline=pipeline):
         tag = f"sha-{run.commit[:12]}"
         # Where there is a tag, another run of that commit has made an image of it.
         if run.why == "Unit tests failed" and tag not in tags:

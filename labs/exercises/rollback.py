@@ -205,7 +205,7 @@ fi
         solution=f"""\
 git pull --quiet --rebase
 git fetch --quiet origin '+refs/notes/*:refs/notes/*'
-if [ -z "$(git notes --ref=overrides list)" ]; then
+if ! git log --notes=overrides --format=%N | grep "the customer waits" >/dev/null; then
   lab lock {APP} --reason "nobody touches it over lunch" --no-wait
   lab release {APP} 1.1.0 --as instructor --override "the customer waits" --no-wait
   lab unlock {APP} --reason "lunch is over" --no-wait

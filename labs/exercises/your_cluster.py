@@ -5,7 +5,7 @@ from __future__ import annotations
 from labs import replacements
 from labs.errors import LabError
 from labs.platform import kind, kubernetes
-from labs.platform.kubernetes import Object, pod_state
+from labs.platform.objects import Object, pod_state
 from labs.step import Attempt, NotDone, Step
 from labs.wait import NotYet
 

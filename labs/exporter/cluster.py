@@ -1,7 +1,7 @@
 """What the exporter reads of the cluster: Flux's Kustomizations, and when Flux changed objects.
 
 Lists and nothing else, and of most kinds the metadata alone: it is to see that something changed,
-not what is in it.
+and not what is in it. Deployments and Services are small, so what a hand changed of them is told.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from labs.understudy.api_server import GIT_REPOSITORY, ApiServer, Kind, Object
 
 KUSTOMIZATION = Kind("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "kustomizations")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+SERVICE = Kind("v1", "Service", "services")
 POD = Kind("v1", "Pod", "pods")
+WHOLE = (DEPLOYMENT, SERVICE)
 METADATA = (
     Kind("v1", "ConfigMap", "configmaps"),
     Kind("v1", "Namespace", "namespaces"),
-    Kind("v1", "Service", "services"),
     Kind("v1", "ServiceAccount", "serviceaccounts"),
 )
-"""The kinds, with Deployments, whose corrections are counted. Never Secrets."""
+"""The kinds, with those that are read whole, whose corrections are counted. Never Secrets."""
 FLUX = "kustomize-controller"
 CANCELED = "HealthCheckCanceled"
 """Flux stopped waiting, since there is a newer commit: no failure."""
@@ -89,7 +90,7 @@ def sources(api: ApiServer) -> dict[Name, tuple[str, str]]:
     }
 
 
-def touched(kind: Kind, listed: Iterable[Object]) -> Iterator[tuple[Managed, Touched]]:
+def touched(kind: Kind, listed: Iterable[Object]) -> Iterator[tuple[Managed, Touched, Object]]:
     """Yield the objects that Flux has applied, and when it last changed them."""
     for found in listed:
         meta = found["metadata"]
@@ -100,7 +101,7 @@ def touched(kind: Kind, listed: Iterable[Object]) -> Iterator[tuple[Managed, Tou
         ]
         if times:
             managed = Managed(kind.kind, meta.get("namespace", ""), meta["name"])
-            yield managed, Touched(meta["uid"], max(times))
+            yield managed, Touched(meta["uid"], max(times)), found
 
 
 def commit(revision: str) -> str:

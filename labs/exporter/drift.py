@@ -29,12 +29,15 @@ class Drift:
         self.unread: dict[Name, int] = {}
         """Objects of each Kustomization of kinds that are not read."""
 
-    def look(self, objects: Mapping[Managed, Touched], found: Iterable[Kustomization]) -> None:
-        """Take in a look at the cluster: the objects first, the Kustomizations after them.
+    def look(
+        self, objects: Mapping[Managed, Touched], found: Iterable[Kustomization]
+    ) -> list[tuple[Name, Managed]]:
+        """Take in a look, the objects before the Kustomizations; return what was just corrected.
 
         In this order the commit that changed an object is known at the latest with the change.
         """
         found = list(found)
+        just: list[tuple[Name, Managed]] = []
         for one in found:
             steady = _settled(one) != "" and self._commits.get(one.name) == _settled(one)
             mine = [managed for managed in one.inventory if managed.kind in self._kinds]
@@ -45,6 +48,7 @@ class Drift:
                 self.corrected.setdefault(key, 0)
                 if steady and before is not None and now is not None and now != before:
                     self.corrected[key] += 1
+                    just.append(key)
         self._seen.update(objects)
         self._commits = {one.name: _settled(one) for one in found}
         known = {(one.name, managed) for one in found for managed in one.inventory}
@@ -52,6 +56,7 @@ class Drift:
             del self.corrected[key]
         for name in self.unread.keys() - self._commits.keys():
             del self.unread[name]
+        return just
 
 
 def _settled(one: Kustomization) -> str:

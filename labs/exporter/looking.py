@@ -8,12 +8,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from labs.exporter import cluster
-from labs.exporter.cluster import DEPLOYMENT, METADATA, POD, Kustomization, Name
+from labs.exporter.agents import agents
+from labs.exporter.cluster import (
+    DEPLOYMENT,
+    METADATA,
+    POD,
+    SERVICE,
+    WHOLE,
+    Kustomization,
+    Managed,
+    Name,
+    Touched,
+)
 from labs.exporter.drift import Drift
 from labs.exporter.metrics import Exporter, Look
 from labs.exporter.repo import Repo
 from labs.exporter.running import STARTING, running
 from labs.exporter.sync import Arrivals, Syncs
+from labs.exporter.undone import Content, Undoings, content
 from labs.understudy import api_server
 from labs.understudy.api_server import ApiAway, ApiRefused, ApiServer, Object
 from labs.understudy.clone import GitFailed
@@ -40,9 +52,10 @@ class Looking:
         self._api = api
         self._repo = repo
         self._url = url
-        self._drift = Drift([DEPLOYMENT.kind, *(kind.kind for kind in METADATA)])
+        self._drift = Drift(kind.kind for kind in (*WHOLE, *METADATA))
+        self._undoings = Undoings()
         self._syncs = Syncs()
-        self.exporter = Exporter(self._drift, self._syncs)
+        self.exporter = Exporter(self._drift, self._syncs, self._undoings)
         self._arrivals = Arrivals(self.exporter.observe)
         self._failed: set[Name] = set()
         self._said = ""
@@ -50,11 +63,11 @@ class Looking:
     def look(self, now: Callable[[], float] = time.time) -> None:
         """Look once. What does not answer is told as a metric; the rest is looked at."""
         last = self.exporter.last
-        seen = Look(last.kustomizations, last.running, last.newest, when=last.when)
+        seen = Look(last.kustomizations, last.running, last.agents, last.newest, when=last.when)
         trouble = []
         found = Seen()
         try:
-            found = self._cluster()
+            found = self._cluster(now)
             seen.kustomizations, seen.cluster_answers = found.kustomizations, True
         except (ApiAway, ApiRefused) as away:
             trouble.append(f"the API server: {away}")
@@ -71,6 +84,7 @@ class Looking:
             seen.newest = self._newest(found)
             committed = {self._repo.head: self._repo.committed}
             self._syncs.look(found.kustomizations, seen.newest, committed, when)
+            seen.agents = agents(found.kustomizations, found.deployments)
             seen.running = [
                 running(one, found.deployments, found.pods) for one in self._repo.workloads
             ]
@@ -79,15 +93,20 @@ class Looking:
         self.exporter.last = seen
         self._say("; ".join(trouble))
 
-    def _cluster(self) -> Seen:
+    def _cluster(self, now: Callable[[], float]) -> Seen:
         deployments = self._api.list(DEPLOYMENT)[0]
-        objects = dict(cluster.touched(DEPLOYMENT, deployments))
+        listed = {DEPLOYMENT: deployments, SERVICE: self._api.list(SERVICE)[0]}
         for kind in METADATA:
-            objects.update(
-                cluster.touched(kind, self._api.list(kind, accept=api_server.METADATA)[0])
-            )
+            listed[kind] = self._api.list(kind, accept=api_server.METADATA)[0]
+        objects: dict[Managed, Touched] = {}
+        contents: dict[Managed, Content] = {}
+        for kind, those in listed.items():
+            for managed, touched, one in cluster.touched(kind, those):
+                objects[managed], contents[managed] = touched, content(managed, one)
         found = cluster.kustomizations(self._api)  # after the objects: see Drift.look
-        self._drift.look(objects, found)
+        corrected = self._drift.look(objects, found)
+        inventory = (each for applied in found for each in applied.inventory)
+        self._undoings.look(contents, corrected, inventory, now())
         self.exporter.begin(found)
         pods = self._api.list(POD, fields=STARTING)[0]
         return Seen(self._still_failing(found), deployments, pods, cluster.sources(self._api))

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from labs.exporter.cluster import Kustomization, Name
+from labs.exporter.cluster import Kustomization, Managed, Name
 from labs.exporter.drift import Drift
 from labs.exporter.running import Running
 from labs.exporter.sync import Syncs
+from labs.exporter.undone import Undoings
 
 VERSION = "0.1.0"
 BUCKETS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60, 120, 300, 900)
 """Seconds: fine where a push is noticed or polled for, coarse where somebody has to help."""
 NAMED = ["kustomization", "flux_namespace"]
 """Not `namespace`: that is what Prometheus itself calls the one of the pod that it scrapes."""
+OBJECT = ["kind", "object_namespace", "object"]
 PLACED = ["app", "environment"]
 STATES = ("active", "suspended", "none")
 
@@ -28,6 +30,8 @@ class Look:
 
     kustomizations: list[Kustomization] = field(default_factory=list)
     running: list[Running] = field(default_factory=list)
+    agents: Mapping[str, bool] = field(default_factory=dict)
+    """Whether each runs, of those that Git asks for."""
     newest: Mapping[Name, str] = field(default_factory=dict)
     """The newest commit of each source."""
     cluster_answers: bool = False
@@ -38,10 +42,11 @@ class Look:
 class Exporter:
     """The collector of all metrics, and the histogram that arrivals are put into."""
 
-    def __init__(self, drift: Drift, syncs: Syncs) -> None:
+    def __init__(self, drift: Drift, syncs: Syncs, undoings: Undoings) -> None:
         self.last = Look()
         self._drift = drift
         self._syncs = syncs
+        self._undoings = undoings
         self.registry = CollectorRegistry()
         self._live = Histogram(
             "gitops_commit_to_live_seconds",
@@ -80,6 +85,12 @@ class Exporter:
         )
         yield from self._kustomizations(last)
         yield from self._corrections()
+        yield _one(
+            "gitops_agent_runs",
+            "Whether an agent of Flux runs that Git asks for; the first two are not Git's.",
+            ["controller_name"],
+            [([name], runs) for name, runs in sorted(last.agents.items())],
+        )
         yield from _workloads(last.running)
 
     def _kustomizations(self, last: Look) -> Iterator[Metric]:
@@ -121,19 +132,31 @@ class Exporter:
         family = CounterMetricFamily(
             "gitops_drift_corrected",
             "Changes of an object by Flux without a new commit: it undid one made by hand.",
-            labels=[*NAMED, "kind", "object_namespace", "object"],
+            labels=[*NAMED, *OBJECT],
         )
         for (name, one), number in sorted(self._drift.corrected.items()):
-            family.add_metric(
-                [name.name, name.namespace, one.kind, one.namespace, one.name], number
-            )
+            family.add_metric(_of(name, one), number)
         yield family
+        yield _one(
+            "gitops_drift_corrected_field",
+            "1 for a field that the object's last correction changed, for three minutes.",
+            [*NAMED, *OBJECT, "field", "git", "cluster"],
+            [
+                ([*_of(name, one), each.field, each.git, each.cluster], 1)
+                for (name, one), undone in self._undoings.last.items()
+                for each in undone.differences
+            ],
+        )
         yield _one(
             "gitops_drift_unread_objects",
             "Objects whose corrections are not counted, since their kinds are not read.",
             NAMED,
             [([name.name, name.namespace], n) for name, n in sorted(self._drift.unread.items())],
         )
+
+
+def _of(name: Name, one: Managed) -> list[str]:
+    return [name.name, name.namespace, one.kind, one.namespace, one.name]
 
 
 def _workloads(found: list[Running]) -> Iterator[Metric]:

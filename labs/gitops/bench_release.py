@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from labs.gitops import race, race_table
 from labs.gitops.asking import Crowd
@@ -13,8 +13,12 @@ from labs.gitops.wager import pair
 from labs.instance import Instance
 
 
-def rounds(instance: Instance, runs: int, say: Callable[[str], None]) -> list[Round]:
+def rounds(
+    instance: Instance, runs: int, say: Callable[[str], None], ways: Sequence[Way] = ()
+) -> list[Round]:
     """Release `runs` times by Git and `runs` times by kubectl, taking turns; return each round.
+
+    `ways` are others to be taken: both of Git's, for instance, where notifications are connected.
 
     The app comes back as it was, also after Ctrl-C. Raises LabError where it is locked.
     """
@@ -28,7 +32,7 @@ def rounds(instance: Instance, runs: int, say: Callable[[str], None]) -> list[Ro
         race.Track(instance, versions, crowd) as track,
     ):
         track.begin()
-        return list(race.rounds(track, (through_git, "kubectl"), runs, say))
+        return list(race.rounds(track, ways or (through_git, "kubectl"), runs, say))
 
 
 def report(instance: Instance, found: list[Round]) -> str:

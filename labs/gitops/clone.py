@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from labs.errors import LabError
+from labs.gitops import horizon
 from labs.gitops.commits import FORMAT, Commit, parsed, recorded
 from labs.gitops.draft import Draft
 from labs.gitops.git_words import explained, last_line, lost_race
@@ -50,6 +52,13 @@ class Clone:
                 expected="a clone that `make up` has made",
                 todo="run `make up`, which makes the clones that are missing",
             ) from missing
+        # Whoever calls may have Git leave out what was before a reset; the lab looks at all of it.
+        self._repo.git.update_environment(**horizon.whole())
+
+    @property
+    def command(self) -> Any:
+        """GitPython's command object, with which a Draft is made on any commit."""
+        return self._repo.git
 
     @property
     def url(self) -> str:
@@ -63,8 +72,9 @@ class Clone:
         return self.log(revision, most=1)[0]
 
     def log(self, revision: str = "HEAD", path: str = "", most: int = 50) -> list[Commit]:
-        """Return commits, newest first; `path` leaves those that changed it."""
+        """Return commits, newest first; `path` leaves those that changed it since a reset."""
         try:
+            since = horizon.ensure(self._repo.git, revision) if path else {}
             text = self._repo.git.log(
                 "-z",
                 f"--max-count={most}",
@@ -72,6 +82,7 @@ class Clone:
                 revision,
                 "--",
                 *([path] * bool(path)),
+                env=since,
             )
         except git.GitCommandError as unknown:
             raise LabError(

@@ -82,7 +82,7 @@ def parsed(log: str) -> list[Commit]:
     found = []
     for start in range(0, len(cells) - FIELDS + 1, FIELDS):
         sha, parents, name, mail, when, subject, trailers, body = cells[start : start + FIELDS]
-        pairs = (line.partition(": ") for line in trailers.splitlines())
+        pairs = (line.partition(": ") for line in trailers.split("\n"))
         found.append(
             Commit(
                 sha,
@@ -104,7 +104,9 @@ def recorded(record: Path) -> list[tuple[str, float, str]]:
     """
     if not record.exists():
         return []
-    entries = [entry.partition("\t") for entry in record.read_text().splitlines()]
+    # A reason holds a commit's subject, and with it whatever Python takes for the end of a line.
+    lines = record.read_bytes().decode(errors="replace").split("\n")
+    entries = [entry.partition("\t") for entry in lines if entry]
     found = [(head.split()[1], float(head.split()[-2]), reason) for head, _, reason in entries]
     if found:
         sha, _, reason = found[-1]

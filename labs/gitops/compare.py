@@ -18,7 +18,8 @@ from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.workloads import environment, environments
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.run import CommandFailed, run
 
 MANAGER = "kustomize-controller"
@@ -79,10 +80,9 @@ def _compare(instance: Instance, repo: ConfigRepo, commit: Commit, name: str) ->
     if owner is None:
         words = f"no Kustomization of Flux applies {folder}: nothing of it runs by Git"
         return Compared(name, commit, (words,), "")
-    there = [one for one in objects if _has_namespace(cluster, one, objects)]
-    missing = [_title(one) for one in objects if one not in there]
+    there, missing = placed(cluster, objects)
     differences = _differences(instance, [_owned(one, owner) for one in there])
-    differences += [f"{title}\n+ in Git, and its namespace is not there yet" for title in missing]
+    differences += [f"{_title(one)}\n+ in Git, and its namespace is not there" for one in missing]
     differences += [f"{title}\n- runs, and is not in Git" for title in _left(owner, objects)]
     return Compared(name, commit, tuple(differences), flux.applied(owner))
 
@@ -106,11 +106,23 @@ def _owned(found: Object, owner: Object) -> Object:
     return {**found, "metadata": meta}
 
 
-def _has_namespace(cluster: Cluster, found: Object, objects: Sequence[Object]) -> bool:
-    """Return whether the API server can be asked of an object: a new namespace is no place yet."""
-    name = found["metadata"].get("namespace")
-    new = {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
-    return name not in new or cluster.get("v1", "Namespace", name) is not None
+def placed(cluster: Cluster, objects: Sequence[Object]) -> tuple[list[Object], list[Object]]:
+    """Part objects that the API server can be asked of from those whose namespace is not there.
+
+    It is new with this commit, or somebody has taken it away; one that is being deleted takes
+    nothing new any more.
+    """
+    spaces = {
+        one["metadata"]["name"]
+        for one in cluster.list("v1", "Namespace")
+        if not one["metadata"].get("deletionTimestamp")
+    }
+    there: list[Object] = []
+    missing: list[Object] = []
+    for one in objects:
+        namespace = one["metadata"].get("namespace")
+        (there if namespace is None or namespace in spaces else missing).append(one)
+    return there, missing
 
 
 def _differences(instance: Instance, objects: Sequence[Object]) -> list[str]:

@@ -48,17 +48,18 @@ def explained(doing: str, text: str) -> LabError:
             expected="the credentials that `make up` has put into the clone",
             todo="run `make up`, which sets the clones up again",
         )
+    remote = [
+        line.partition("remote: ")[2].strip() for line in text.splitlines() if "remote: " in line
+    ]
+    # Before the next question: a server that says why it takes no push is not away.
+    if told := _three_lines(remote):
+        return PushRefused(told["found"], expected=told["expected"], todo=told["next"])
     if any(sign in text for sign in AWAY):
         return GitServerAway(
             f"{doing}: the Git server does not answer ({last_line(text)})",
             expected="a running Git server; nothing was changed",
             todo="run `make status`, then `make up`, which starts it again",
         )
-    remote = [
-        line.partition("remote: ")[2].strip() for line in text.splitlines() if "remote: " in line
-    ]
-    if told := _three_lines(remote):
-        return PushRefused(told["found"], expected=told["expected"], todo=told["next"])
     return PushRefused(
         f"{doing}: " + (" | ".join(line for line in remote if line) or last_line(text)),
         expected="the Git server takes it; nothing was changed",

@@ -8,7 +8,7 @@ version was released, promoted or gone back to, and for which reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labs.gitops import manifests
@@ -67,11 +67,23 @@ def history(
     if event:
         require("event", event, EVENTS, "leave out `--event` to see all of them")
     repo.fetch()
+    found = told(repo)
+    return chosen(found, app=app, environment=environment, event=event, by=by)[:most]
+
+
+def told(repo: ConfigRepo) -> list[Event]:
+    """Return all that happened, newest first, as far as the clone knows: nothing is fetched."""
     record = repo.record()
     steps = record.steps(UPSTREAM)
     texts = record.texts(blob for step in steps for blob in _blobs(step))
     notes = record.overrides()
-    found = [one for step in steps for one in _events(step, texts, notes.get(step.commit.sha, ""))]
+    return [one for step in steps for one in _events(step, texts, notes.get(step.commit.sha, ""))]
+
+
+def chosen(
+    found: Sequence[Event], *, app: str = "", environment: str = "", event: str = "", by: str = ""
+) -> list[Event]:
+    """Return those events that are asked for. Raises LabError for a name that is in none."""
     if app:
         require("workload in the history", app, _known(found, lambda one: one.app), "`lab history`")
     if environment:
@@ -79,7 +91,7 @@ def history(
         require("environment in the history", environment, known, "`lab history` shows all of it")
     if by:
         require("author in the history", by, _known(found, lambda one: one.by), "`lab history`")
-    wanted = [
+    return [
         one
         for one in found
         if (not app or one.app == app)
@@ -87,7 +99,6 @@ def history(
         and (not event or one.kind == event)
         and (not by or one.by == by)
     ]
-    return wanted[:most]
 
 
 def ran_before(repo: ConfigRepo, place: Place) -> list[str]:

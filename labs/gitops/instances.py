@@ -19,8 +19,8 @@ from labs.gitops.commits import Commit, Message
 from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
 from labs.instance import Instance, write_json
-from labs.platform import flux, kubernetes
-from labs.platform.kubernetes import Object
+from labs.platform import flux, git_server, kubernetes
+from labs.platform.objects import Object
 
 TEMPLATE = Path(__file__).with_name("flux_system")
 DEFAULT = "hackfest"
@@ -42,13 +42,25 @@ def folder(instance: Instance) -> str:
     return f"clusters/{_name(instance)}"
 
 
-def command(instance: Instance) -> str:
-    """Return the one command that installs the agents and points them at the config repo."""
-    sync = attendees(instance).path / folder(instance) / "flux-system" / "sync.yaml"
+def command(instance: Instance, sync: str = "") -> str:
+    """Return the one command that installs the agents and points them at the config repo.
+
+    `sync` is where the two objects are read from; by default, the file in the clone.
+    """
+    sync = sync or str(attendees(instance).path / _sync(instance))
     return (
         f"flux install --components={','.join(flux.COMPONENTS)} --network-policy=false \\\n"
-        f"  && kubectl apply -f {shlex.quote(str(sync))}"
+        f"  && kubectl apply -f {shlex.quote(sync)}"
     )
+
+
+def command_by_address(instance: Instance) -> str:
+    """Return the same command, which reads the two objects from the Git server.
+
+    So it works at once, whichever clone the commit was made in.
+    """
+    address = git_server.url(instance, "config").removesuffix(".git")
+    return command(instance, f"{address}/plain/{_sync(instance)}")
 
 
 def create(instance: Instance, name: str) -> Commit | None:
@@ -56,12 +68,7 @@ def create(instance: Instance, name: str) -> Commit | None:
 
     Raises LabError for a name that cannot be one, or when the agents read another folder.
     """
-    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name):
-        raise LabError(
-            f"the name {name!r}",
-            expected="lower-case letters, digits and dashes, at most 30, a letter first",
-            todo=f"`lab instance create {DEFAULT}`",
-        )
+    require_name(name)
     known = _record(instance)
     if known.exists() and _name(instance) != name and state(instance).word != "waiting":
         raise LabError(
@@ -71,15 +78,35 @@ def create(instance: Instance, name: str) -> Commit | None:
         )
     repo = attendees(instance)
     commit = None
-    if repo.propose(lambda draft: _wire(draft, name)):
-        message = Message(
-            f"Create the instance {name}",
-            f"clusters/{name}/flux-system is where its agents begin to read.",
-            {"Lab-Event": "commit", "Lab-By": "attendee"},
-        )
-        commit = repo.write(message, lambda draft: _wire(draft, name)).commit
-    write_json(known, {"name": name, "created": datetime.now(UTC).isoformat(timespec="seconds")})
+    if repo.propose(lambda draft: wire(draft, name)):
+        commit = repo.write(message(name), lambda draft: wire(draft, name)).commit
+    note(instance, name)
     return commit
+
+
+def require_name(name: str) -> None:
+    """Raise LabError for a name that cannot be one."""
+    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name):
+        raise LabError(
+            f"the name {name!r}",
+            expected="lower-case letters, digits and dashes, at most 30, a letter first",
+            todo=f"`lab instance create {DEFAULT}`",
+        )
+
+
+def message(name: str) -> Message:
+    """Return what the commit says that makes the folder."""
+    return Message(
+        f"Create the instance {name}",
+        f"clusters/{name}/flux-system is where its agents begin to read.",
+        {"Lab-Event": "commit", "Lab-By": "attendee"},
+    )
+
+
+def note(instance: Instance, name: str) -> None:
+    """Write down the name of this cluster."""
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(_record(instance), {"name": name, "created": made})
 
 
 def state(instance: Instance) -> State:
@@ -128,7 +155,7 @@ def says(found: State, command: str) -> str:
     return text
 
 
-def _wire(draft: Draft, name: str) -> None:
+def wire(draft: Draft, name: str) -> None:
     """Write the cluster's folder: Flux's own part of it, and for a new name the rest as well."""
     if name != DEFAULT and not draft.files(f"clusters/{name}"):
         for path in draft.files(f"clusters/{DEFAULT}"):
@@ -144,6 +171,10 @@ def _line(kustomization: Object) -> str:
     unwell = flux.unwell(kustomization)
     applied = flux.applied(kustomization)[:7] or "nothing"
     return f"{flux.name(kustomization)}: {applied} applied" + (f" ({unwell})" if unwell else "")
+
+
+def _sync(instance: Instance) -> str:
+    return f"{folder(instance)}/flux-system/sync.yaml"
 
 
 def _record(instance: Instance) -> Path:

@@ -12,43 +12,22 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labs.errors import LabError
-from labs.gitops import monitoring, yaml_places
+from labs.gitops import monitoring
+from labs.gitops.lint_folders import MANIFESTS, NAMES, Verdict, build, files
 from labs.gitops.manifests import POLICY
 from labs.gitops.monitoring import check, check_dashboards
-from labs.gitops.rendering import render
-from labs.gitops.yaml_places import Unreadable
 from labs.instance import Instance
 from labs.platform import kubernetes
-from labs.platform.kubernetes import Object
+from labs.platform.objects import Object
 from labs.run import CommandFailed, run
 from scripts.supply import api as supply
 
-FILE = "kustomization.yaml"
 MANAGER = "kustomize-controller"
 UNKNOWN_KIND = re.compile(r'no matches for kind "(\w+)" in version "([\w./-]+)"')
 ERROR = re.compile(r"^(?:[Ee]rror(?: from server)?(?: \(\w+\))?: )")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is to be said of one folder."""
-
-    folder: str
-    objects: int | None
-    problems: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        count = "" if self.objects is None else f": {self.objects} object"
-        count += "s" if self.objects not in (None, 1) else ""
-        lines = [f"{'✗' if self.problems else '✓'} {self.folder}{count}"]
-        lines += [f"    {line}" for problem in self.problems for line in problem.splitlines()]
-        return "\n".join([*lines, *(f"    (not judged: {note})" for note in self.notes)])
 
 
 def lint(instance: Instance) -> list[Verdict]:
@@ -69,40 +48,6 @@ def lint(instance: Instance) -> list[Verdict]:
     return sorted(verdicts, key=lambda one: one.folder)
 
 
-def build(root: Path, kubectl: str | Path) -> tuple[dict[str, list[Object]], list[Verdict]]:
-    """Return the objects of each folder that is applied, and a verdict on each that is not.
-
-    A folder that another one builds upon is judged with it, and built alone besides.
-    """
-    folders = sorted(
-        path.parent.relative_to(root).as_posix()
-        for path in root.rglob(FILE)
-        if _visible(root, path)
-    )
-    used = {name for folder in folders for name in _builds_upon(root, folder)}
-    built: dict[str, list[Object]] = {}
-    verdicts = []
-    for folder in folders:
-        try:
-            objects = render(root, folder, kubectl)
-        except CommandFailed as failed:
-            said = [line for line in failed.stderr.splitlines() if line.strip()][-1:]
-            verdicts.append(Verdict(folder, 0, (f"does not build: {' '.join(said)}",)))
-            continue
-        if folder in used:
-            verdicts.append(Verdict(folder, len(objects), ()))
-        else:
-            built[folder] = objects
-    for path in sorted((root / "clusters").glob("*/")):
-        found, broken = _plain(root, path, folders)
-        name = path.relative_to(root).as_posix()
-        if broken:
-            verdicts.append(Verdict(name, len(found), tuple(broken)))
-        elif found:
-            built[name] = found
-    return built, verdicts
-
-
 def stray_markers(root: Path, objects: Sequence[Object]) -> list[str]:
     """Return a line for each marker that names no image policy of the repo."""
     known = [
@@ -111,9 +56,8 @@ def stray_markers(root: Path, objects: Sequence[Object]) -> list[str]:
         if one.get("kind") == "ImagePolicy"
     ]
     found = []
-    for path in sorted(root.rglob("*.y*ml")):
-        if not _visible(root, path):
-            continue
+    marked = (path for path in files(root, root) if path.suffix in MANIFESTS or path.name in NAMES)
+    for path in marked:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if "$imagepolicy" not in line or line.lstrip().startswith("#"):
                 continue
@@ -128,39 +72,6 @@ def stray_markers(root: Path, objects: Sequence[Object]) -> list[str]:
             named = f"names the policy {name!r}" if marker else "is not as Flux reads one"
             found.append(f"{where}: the marker {named}; there are: {listed}{hint}")
     return found
-
-
-def _visible(root: Path, path: Path) -> bool:
-    """Return whether a file is the reader's: not Git's, nor an editor's."""
-    return not any(part.startswith(".") for part in path.relative_to(root).parts)
-
-
-def _builds_upon(root: Path, folder: str) -> set[str]:
-    """Return the folders that a kustomization.yaml names."""
-    try:
-        documents = yaml_places.load((root / folder / FILE).read_text())
-    except Unreadable:
-        return set()  # the build says so
-    told = documents[0] if documents and isinstance(documents[0], dict) else {}
-    names = [*(told.get("resources") or []), *(told.get("components") or [])]
-    paths = [(root / folder / str(name)).resolve() for name in names]
-    top = root.resolve()
-    return {p.relative_to(top).as_posix() for p in paths if p.is_dir() and p.is_relative_to(top)}
-
-
-def _plain(root: Path, folder: Path, built: Sequence[str]) -> tuple[list[Object], list[str]]:
-    """Return the objects of a folder that Flux takes as it is, and which files are no YAML."""
-    found: list[Object] = []
-    broken = []
-    for path in sorted(folder.rglob("*.yaml")):
-        parents = path.relative_to(root).parents
-        if any(parent.as_posix() in built for parent in parents) or not _visible(root, path):
-            continue
-        try:
-            found += [one for one in yaml_places.load(path.read_text()) if isinstance(one, dict)]
-        except LabError as wrong:
-            broken.append(f"{path.relative_to(root).as_posix()}: {wrong.found}")
-    return found, broken
 
 
 def _judged(

@@ -8,8 +8,6 @@ loan does, or `lab demo`.
 from __future__ import annotations
 
 import json
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from labs import interrupts
 from labs.errors import LabError
 from labs.gitops import manifests, sync
 from labs.gitops.commits import Message
@@ -33,7 +32,7 @@ from labs.gitops.own_clone import own_clone
 from labs.gitops.untold import disconnect
 from labs.instance import Instance, write_json
 from labs.platform import flux, kubernetes
-from labs.platform.kubernetes import Object
+from labs.platform.objects import Object
 from labs.wait import NotYet, wait_for
 
 APP, ENVIRONMENT = "hello", "production"
@@ -70,7 +69,7 @@ def lent(instance: Instance, why: str, say: Callable[[str], None]) -> Iterator[L
             try:
                 yield loan
             finally:
-                with _undisturbed():
+                with interrupts.undisturbed():
                     give_back(instance, say)
     except Timeout as held:
         raise LabError(
@@ -112,21 +111,6 @@ def give_back(instance: Instance, say: Callable[[str], None]) -> bool:
     sync.follow(instance, last.sha, timeout=PATIENCE)
     journal.unlink()
     return True
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Have an impatient second Ctrl-C pass by, also for the commands that are run meanwhile."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are none of its business
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def pinned(draft: Draft, pin: bool = True) -> None:

@@ -23,11 +23,16 @@ def own_clone(instance: Instance) -> Iterator[ConfigRepo]:
     """A clone that commits and pushes as the attendee; it is gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="own-clone-") as folder:
         path = Path(folder) / "config"
-        run(
-            *("git", "clone", "--quiet", f"--config=include.path={gitconfig(instance)}"),
-            *(git_server.url(instance, "config"), path),
-            env={**DIRECT, "GIT_TERMINAL_PROMPT": "0"},
-            timeout=60,
-            todo="run `make up`, which starts the Git server",
-        )
+        clone_to(instance, path)
         yield ConfigRepo(path, kubectl=instance.bin / "kubectl")
+
+
+def clone_to(instance: Instance, path: Path) -> None:
+    """Clone the config repo to a path that is free, to commit and push there as the attendee."""
+    run(
+        *("git", "clone", "--quiet", f"--config=include.path={gitconfig(instance)}"),
+        *(git_server.url(instance, "config"), path),
+        env={**DIRECT, "GIT_TERMINAL_PROMPT": "0"},
+        timeout=60,
+        todo="run `make up`, which starts the Git server",
+    )

@@ -11,7 +11,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,7 +95,7 @@ class Track:
         """
         version = self.versions[1 - self.versions.index(self.current)]
         if way == "kubectl":
-            with apps_suspended(self.instance):
+            with flux.left_alone(self.instance, "apps"):
                 done = self._timed(way, version, lambda: self._set_image(version))
                 # Git follows before Flux looks again: it finds nothing to take back.
                 self._commit(version)
@@ -194,17 +194,6 @@ class Track:
 
     def _git(self, *words: str) -> str:
         return run("git", *words, cwd=self._clone, env=DIRECT, timeout=60)
-
-
-@contextmanager
-def apps_suspended(instance: Instance) -> Iterator[None]:
-    """Have Flux leave the apps alone for a while; it goes on however the block ends."""
-    cluster, kind = kubernetes.api(instance), (flux.KUSTOMIZE_API, "Kustomization", "apps")
-    cluster.patch(*kind, {"spec": {"suspend": True}}, flux.NAMESPACE)
-    try:
-        yield
-    finally:
-        cluster.patch(*kind, {"spec": {"suspend": False}}, flux.NAMESPACE)
 
 
 def rounds(

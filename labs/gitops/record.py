@@ -90,7 +90,7 @@ class Record:
 
 
 def _changes(lines: str) -> tuple[FileChange, ...]:
-    found = (RAW.fullmatch(line) for line in lines.splitlines())
+    found = (RAW.fullmatch(line) for line in lines.split("\n"))
     return tuple(
         FileChange(match[3], *(blob if blob.strip("0") else "" for blob in match.groups()[:2]))
         for match in found

@@ -57,8 +57,10 @@ def difference(diff: str) -> None:
     Console(highlight=False).print(shown, end="")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Show rows under the names of their columns."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[str] = ()
+) -> None:
+    """Show rows under the names of their columns; what is in `whole` columns is never broken."""
     if show.notebook() is not None:
         lines = [columns, ["---"] * len(columns), *rows]
         cells = [[cell.replace("|", "\\|").replace("<", "&lt;") for cell in line] for line in lines]
@@ -69,7 +71,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     shown = Table(box=None, pad_edge=False)
     for name in columns:
-        shown.add_column(name, overflow="fold")
+        shown.add_column(name, overflow="fold", no_wrap=name in whole)
     for row in rows:
         shown.add_row(*row)
     Console(highlight=False, markup=False).print(shown)

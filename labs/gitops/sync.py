@@ -20,7 +20,8 @@ from labs.instance import Instance
 from labs.platform import flux, kubernetes, rollout
 from labs.platform.flux import Poll
 from labs.platform.kind import APP_NODE_PORT
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.wait import NotYet, wait_for
 
 LOOK_SECONDS = 0.2

@@ -235,7 +235,8 @@ def history(app: str = "", env: str = "", *, event: str = "", by: str = "", n: i
         why = one.why + (f" [{' '.join(one.override.split())}]" if one.override else "")
         when = f"{one.commit.when.astimezone():%m-%d %H:%M:%S}"
         rows.append((when, one.commit.short, one.kind, where, one.what, one.by, why))
-    shown.table(("when", "commit", "event", "workload", "what", "by", "why"), rows)
+    columns = ("when", "commit", "event", "workload", "what", "by", "why")
+    shown.table(columns, rows, whole=columns[:3])
 
 
 def _do(plan: Callable[[Desk], Action], dry_run: bool, wait: bool, as_user: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from labs.gitops.config_repo import attendees
-from labs.gitops.history import MOVES, history
+from labs.gitops.history import MOVES, Event, history
 from labs.instance import Instance
 
 MOST = 1000
@@ -33,9 +34,13 @@ class Deploy:
 
 def deploys(instance: Instance, start: datetime, end: datetime) -> list[Deploy]:
     """Return the deploys between two moments, the oldest first. Raises LabError."""
-    found = history(attendees(instance), most=MOST)
+    return among(history(attendees(instance), most=MOST), start, end)
+
+
+def among(events: Sequence[Event], start: datetime, end: datetime) -> list[Deploy]:
+    """Return the deploys between two moments among events, newest first; the oldest comes first."""
     return [
         Deploy(one.commit.when, one.app, one.environment, one.version, one.kind, one.commit.short)
-        for one in reversed(found)
+        for one in reversed(events)
         if one.version and one.kind in MOVES and start <= one.commit.when <= end
     ]

@@ -17,6 +17,7 @@ from typing import Any
 
 from labs.errors import LabError
 from labs.instance import Instance
+from labs.platform.engine import ask_engine as ask_engine
 from labs.platform.engine import check_ours, docker, inspect, label_options
 from labs.platform.engine import engine_answers as engine_answers
 from labs.platform.network import ensure_ci_network as ensure_ci_network
@@ -116,6 +117,8 @@ def _fault(spec: ContainerSpec, digest: str, found: Mapping[str, Any]) -> str | 
             docker("start", spec.name)
         except LabError as refused:
             return f"it does not start ({refused.found.splitlines()[-1].strip()})"
+    elif status == "paused":  # frozen by hand: it goes on as it was
+        docker("unpause", spec.name)
     elif status != "running":
         return f"it is {status}"
     try:
@@ -191,9 +194,23 @@ def networks_of(name: str) -> set[str]:
 
 def published(name: str) -> set[int]:
     """Return the ports of a container, running or not, that it was made to publish on the host."""
+    return set(_bindings(name))
+
+
+def host_ports(name: str) -> dict[int, int]:
+    """Return port inside to port on the host, as a container, running or not, was made with."""
+    return {
+        inside: int(one["HostPort"])
+        for inside, bindings in _bindings(name).items()
+        for one in bindings
+        if one.get("HostPort")
+    }
+
+
+def _bindings(name: str) -> dict[int, list[dict[str, str]]]:
     found = inspect("container", name)
     bindings = {} if found is None else found["HostConfig"]["PortBindings"] or {}
-    return {int(port.partition("/")[0]) for port in bindings}
+    return {int(port.partition("/")[0]): list(hosts) for port, hosts in bindings.items()}
 
 
 def containers_of(instance: Instance) -> list[str]:

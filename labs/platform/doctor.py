@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import shutil
-import socket
 import sys
 import textwrap
 from itertools import zip_longest
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from labs.errors import LabError
-from labs.instance import PREFERRED_PORTS, Instance
-from labs.platform import host
+from labs.instance import PREFERRED_PORTS, Instance, is_free
+from labs.platform import host, kind
 from labs.platform import preconditions as pre
 from labs.platform.engine import docker
 from labs.run import CommandFailed, run
@@ -53,7 +52,11 @@ def survey(instance: Instance) -> list[pre.Finding]:
     return [
         pre.memory(total, host.available_memory() or total, known),
         pre.disk(_disk(answered, known)),
-        pre.ports(_ports_of(instance, answered is not None), _listening()),
+        pre.ports(
+            _ports_of(instance, answered is not None),
+            _listening(),
+            kind.taken_ports(instance) if answered else {},
+        ),
         pre.engine(info, may_install),
         pre.cgroups(version, controllers),
         pre.capabilities(host.restricted(), str(answered["DefaultRuntime"]) if answered else None),
@@ -141,15 +144,7 @@ def _ports_of(instance: Instance, engine_answers: bool) -> dict[str, int]:
 
 
 def _listening() -> set[int]:
-    busy = set()
-    for port in PREFERRED_PORTS.values():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                busy.add(port)
-    return busy
+    return {port for port in PREFERRED_PORTS.values() if not is_free(port)}
 
 
 def _version(name: str) -> str | None:

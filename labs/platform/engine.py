@@ -101,7 +101,12 @@ def translate(failure: CommandFailed) -> LabError | None:
 def engine_answers() -> bool:
     """Return whether a Docker engine answers this user."""
     try:
-        docker("version", "--format={{.Server.Version}}", timeout=20)
+        ask_engine()
     except LabError:
         return False
     return True
+
+
+def ask_engine() -> str:
+    """Return the engine's version. Raises LabError, with the remedy, where none answers."""
+    return docker("version", "--format={{.Server.Version}}", timeout=20).strip()

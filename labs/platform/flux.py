@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from labs.instance import Instance
-from labs.platform import kubernetes
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform import kubernetes, objects
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
+from labs.run import run
+from scripts.supply import api as supply
 
 NAMESPACE = "flux-system"
+REQUESTED = "reconcile.fluxcd.io/requestedAt"
+"""The annotation by which Flux is asked to look at an object now."""
 COMPONENTS = ("source-controller", "kustomize-controller")
 SOURCE_API = "source.toolkit.fluxcd.io/v1"
 KUSTOMIZE_API = "kustomize.toolkit.fluxcd.io/v1"
@@ -45,8 +52,29 @@ class Poll:
 
 def reconcile(cluster: Cluster, api: str, kind: str, name: str) -> None:
     """Have Flux look at one of its objects now, as `flux reconcile` does."""
-    asked = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(time.time())}}}
+    asked = {"metadata": {"annotations": {REQUESTED: str(time.time())}}}
     cluster.patch(api, kind, name, asked, NAMESPACE)
+
+
+def suspend(cluster: Cluster, api: str, kind: str, name: str, value: bool) -> None:
+    """Have Flux leave one of its objects alone, or see to it again: at once, and only once.
+
+    It is asked to look in the same change, so that health checks under way do not hold it up.
+    """
+    asked = {"annotations": {REQUESTED: str(time.time())}}
+    change = {"metadata": asked, "spec": {"suspend": True if value else None}}
+    cluster.patch(api, kind, name, change, NAMESPACE)
+
+
+@contextmanager
+def left_alone(instance: Instance, kustomization: str) -> Iterator[None]:
+    """Have Flux leave what a Kustomization applies alone; it goes on however the block ends."""
+    cluster, which = kubernetes.api(instance), (KUSTOMIZE_API, "Kustomization", kustomization)
+    suspend(cluster, *which, True)
+    try:
+        yield
+    finally:
+        suspend(cluster, *which, False)
 
 
 def agents(cluster: Cluster) -> dict[str, str]:
@@ -57,7 +85,7 @@ def agents(cluster: Cluster) -> dict[str, str]:
 
 def _agent(name: str, pods: list[Object]) -> str:
     states = [
-        kubernetes.pod_state(pod)
+        objects.pod_state(pod)
         for pod in pods
         if pod["metadata"].get("labels", {}).get("app") == name
     ]
@@ -69,6 +97,14 @@ def _agent(name: str, pods: list[Object]) -> str:
 def source(cluster: Cluster) -> Object | None:
     """Return the GitRepository that stands for the config repo, or None."""
     return cluster.get(SOURCE_API, "GitRepository", SOURCE, NAMESPACE)
+
+
+def manifests(components: Iterable[str]) -> str:
+    """Return what `flux install` would apply for these components, as YAML."""
+    return run(
+        *(supply.tool("flux"), "install", "--export", "--network-policy=false"),
+        f"--components={','.join(components)}",
+    )
 
 
 def kustomizations(cluster: Cluster) -> list[Object]:
@@ -125,8 +161,17 @@ def outdated(kustomization: Object) -> bool:
 def inventory(kustomization: Object) -> list[tuple[str, str, str]]:
     """Return kind, namespace and name of each object that a Kustomization has applied."""
     entries = (kustomization.get("status", {}).get("inventory") or {}).get("entries") or []
-    parts = [entry["id"].split("_") for entry in entries]
-    return [(kind, namespace, named) for namespace, named, _, kind in parts]
+    return [_managed(str(entry["id"])) for entry in entries]
+
+
+def _managed(ident: str) -> tuple[str, str, str]:
+    """Read an inventory's `namespace_name_group_kind`: only a name has more of the `_`.
+
+    It is that of an RBAC object with a colon, as in `system:reader`, which Flux writes as `__`.
+    """
+    place, _, kind = ident.rsplit("_", 2)
+    namespace, _, named = place.partition("_")
+    return kind, namespace, named.replace("__", ":")
 
 
 def suspended(found: Object) -> bool:
@@ -136,7 +181,7 @@ def suspended(found: Object) -> bool:
 
 def unwell(found: Object) -> str:
     """Return an object's own message while it is not Ready, or ''."""
-    status, message = kubernetes.condition(found, "Ready")
+    status, message = objects.condition(found, "Ready")
     return message.strip() if status == "False" else ""
 
 
@@ -191,7 +236,7 @@ def poll(instance: Instance, repository: Object) -> Poll | None:
     cluster = kubernetes.api(instance)
     times: list[float] = []
     for pod in cluster.list("v1", "Pod", NAMESPACE, "app=source-controller"):
-        if kubernetes.pod_state(pod) == "Ready":
+        if objects.pod_state(pod) == "Ready":
             times += polls(cluster.logs(name(pod), NAMESPACE, LOG_SECONDS), name(repository))
     interval = seconds(repository["spec"]["interval"])
     return Poll(max(times), interval) if times else None

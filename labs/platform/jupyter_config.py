@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from labs.instance import Instance, write_json
-from labs.platform import files
+from labs.platform import console, files
 
 FILES = Path(__file__).with_name("jupyter_files")
 START_PAGE = "/lab/tree/notebooks/00-welcome.ipynb"
@@ -25,18 +25,23 @@ START_PAGE = "/lab/tree/notebooks/00-welcome.ipynb"
 class Link:
     """A part of the lab whose pages open from JupyterLab's launcher, through JupyterLab's port.
 
-    The part is asked without the path's first word, and told of it in X-Forwarded-Context; one
-    that knows its place by its own settings (`whole_path`) is asked with it.
+    The part is asked without the path's first word, and told of it in X-Forwarded-Context.
     """
 
     name: str
     title: str
     part: str
     icon: str
-    whole_path: bool = False
+    start: str = ""
+    """The page to open, where the part would send away from its first one by a whole path."""
 
 
-LINKS = (Link("git-pages", "Git pages", "git", "git-pages.svg"),)
+LINKS = (
+    Link("console", "Console", "console", "console.svg"),
+    Link("git-pages", "Git pages", "git", "git-pages.svg"),
+    # Its own pages find their place by the address that they were asked at.
+    Link("prometheus", "Prometheus (from lab 09 on)", "prometheus", "prometheus.svg", "query"),
+)
 """A part that has no port yet has no link yet."""
 
 
@@ -125,16 +130,23 @@ def _icons() -> str:
     return "".join(rules)
 
 
+def _headers(instance: Instance, link: Link) -> dict[str, str]:
+    """Return what the proxy adds: who is let into JupyterLab is let into the lab's console."""
+    return {console.TOKEN_HEADER: console.token(instance)} if link.part == "console" else {}
+
+
 def _links(instance: Instance) -> dict[str, dict[str, Any]]:
     ports = instance.root / "ports.json"
     known = json.loads(ports.read_text()) if ports.exists() else {}
     return {
         link.name: {
             "port": known[link.part],
-            "absolute_url": link.whole_path,
+            "absolute_url": False,
+            "request_headers_override": _headers(instance, link),
             "new_browser_tab": True,
             "launcher_entry": {
                 "title": link.title,
+                "path_info": f"{link.name}/{link.start}",
                 "category": "Other",
             },
         }

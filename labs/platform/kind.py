@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.platform import docker, flux, host, kubernetes
+from labs.platform import docker, flux, host, kubernetes, node_ports, objects
+from labs.platform.api_errors import ClusterUnreachable, Refused
+from labs.platform.engine import docker as engine
 from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
@@ -26,10 +28,14 @@ SYNC_SECONDS = 2
 """How often the kubelet looks after each pod, half as long again at most: by default every minute.
 It is then that a ConfigMap's change comes into a running pod, as Prometheus' configuration does."""
 
+ALL_PORTS = {"api": 6443, **NODE_PORTS}
+"""The same, with the API server's, which kind publishes by itself."""
+
 STATIC = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 """The pods that the node's kubelet runs by itself; the API server shows each a while later."""
 
-READY_SECONDS = 120.0
+READY_SECONDS = 180.0
+"""Far more than an idle machine needs; 125 s were measured for one whose disk was shared by six."""
 
 
 def config(instance: Instance) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def config(instance: Instance) -> dict[str, Any]:
                     }
                     for part, inside in NODE_PORTS.items()
                 ],
-                "kubeadmConfigPatches": [_yaml(kubelet)],
+                "kubeadmConfigPatches": [as_yaml(kubelet)],
             }
         ],
     }
@@ -89,6 +95,11 @@ def publishes(instance: Instance, part: str) -> bool:
     return NODE_PORTS[part] in docker.published(node(instance))
 
 
+def taken_ports(instance: Instance) -> dict[str, int]:
+    """Return the ports of a stopped node on which another program listens, by part."""
+    return node_ports.taken(node(instance), ALL_PORTS)
+
+
 def ensure(instance: Instance, say: Callable[[str], None]) -> None:
     """Make the cluster, start it again, or replace one that was never finished.
 
@@ -98,9 +109,12 @@ def ensure(instance: Instance, say: Callable[[str], None]) -> None:
     if state != "absent":
         _refuse_a_stranger(instance)
         if _finished(instance).exists():
-            if state != "running":
+            if state == "paused":
+                say(f"the node {node(instance)} was frozen: it goes on")
+                engine("unpause", node(instance))
+            elif state != "running":
                 say(f"starting the stopped node {node(instance)}")
-                run("docker", "start", node(instance))
+                node_ports.start(node(instance), ALL_PORTS)
             if not instance.kubeconfig.exists() or not instance.kubeconfig.stat().st_size:
                 say("writing the kubeconfig again")
                 export_kubeconfig(instance)
@@ -145,7 +159,7 @@ def create() -> None:
     instance = Instance.current()
     instance.root.mkdir(parents=True, exist_ok=True)
     path = instance.root / "kind.yaml"
-    path.write_text(_yaml(config(instance)))
+    path.write_text(as_yaml(config(instance)))
     with contextlib.chdir(instance.root):  # KindCluster keeps a folder where it stands
         KindCluster(
             instance.name,
@@ -154,6 +168,15 @@ def create() -> None:
             kind_path=supply.tool("kind"),
             kubectl_path=supply.tool("kubectl"),
         ).create(path)
+
+
+def older(pod: objects.Object, moment: float) -> bool:
+    """Return whether a pod that is Ready shows a container of before a moment (Unix seconds)."""
+    return any(
+        flux.moment(container["state"]["running"]["startedAt"]) < moment
+        for container in pod["status"].get("containerStatuses", [])
+        if "running" in container["state"]
+    )
 
 
 def _finished(instance: Instance) -> Path:
@@ -178,22 +201,16 @@ def _wait_until_ready(instance: Instance, say: Callable[[str], None]) -> None:
         try:
             cluster = kubernetes.api(instance)
             nodes = cluster.list("v1", "Node")
-            if not nodes or kubernetes.condition(nodes[0], "Ready")[0] != "True":
+            if not nodes or objects.condition(nodes[0], "Ready")[0] != "True":
                 raise NotYet("the node is not Ready")
             pods = cluster.pods_ready("kube-system")
             named = {pod["metadata"]["name"] for pod in pods}
             missing = [one for one in STATIC if f"{one}-{node(instance)}" not in named]
             if missing:
                 raise NotYet(f"not shown yet: {', '.join(missing)}")
-            old = [
-                pod["metadata"]["name"]
-                for pod in pods
-                for container in pod["status"].get("containerStatuses", [])
-                if flux.moment(container["state"]["running"]["startedAt"]) < started
-            ]
-            if old:
+            if old := [pod["metadata"]["name"] for pod in pods if older(pod, started)]:
                 raise NotYet(f"of before the node was started: {', '.join(old)}")
-        except (kubernetes.ClusterUnreachable, kubernetes.Refused) as early:
+        except (ClusterUnreachable, Refused) as early:
             # Just started, the API server has not read yet who may do what, and refuses everybody.
             raise NotYet(early.found) from early
 
@@ -217,7 +234,8 @@ def export_kubeconfig(instance: Instance) -> None:
     )
 
 
-def _yaml(value: object) -> str:
+def as_yaml(value: object) -> str:
+    """Return a configuration as kind reads it."""
     out = io.StringIO()
     YAML(typ="safe", pure=True).dump(value, out)
     return out.getvalue()

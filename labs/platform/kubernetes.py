@@ -1,41 +1,35 @@
-"""What runs in the lab's cluster, as plain objects. The only module that imports `kubernetes`.
+"""What runs in the lab's cluster, as plain objects. It and api_errors alone import `kubernetes`.
 
-Objects are dicts in the shape that `kubectl get -o json` prints. The client's own exceptions end
-here: a caller sees LabError, or None where an object is simply not there.
+The client's own exceptions end here: a caller sees LabError, or None where an object is not there.
 """
 
 from __future__ import annotations
 
+import json
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import urllib3.exceptions
-from kubernetes import client, config, dynamic
+from kubernetes import client, config, dynamic, watch
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.discovery import LazyDiscoverer
-from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
-from labs.errors import LabError
 from labs.instance import Instance
+from labs.platform.api_errors import ClusterUnreachable, translated
+from labs.platform.objects import Object, Objects, pod_state
 from labs.wait import NotYet
 
-Object: TypeAlias = dict[str, Any]
-Objects: TypeAlias = list[Object]
 FIELD_MANAGER = "hackfest-lab"
 TIMEOUT = 10.0
 """Seconds that one request may take."""
-
-
-class ClusterUnreachable(LabError):
-    """The API server of the lab's cluster does not answer, or there is no cluster."""
-
-
-class Refused(LabError):
-    """The API server answered, and said no."""
+WATCH_SECONDS = 60
+"""How long one watch lasts: so long may a connection be dead before it is noticed."""
+CONNECTIONS = 24
+"""How many a client keeps: one for each kind that is watched, and some for questions."""
 
 
 class Cluster:
@@ -54,15 +48,21 @@ class Cluster:
                 expected="a cluster that `make up` has made",
                 todo="run `make up`; `make status` shows how far it is",
             )
-        with _translated("reading the kubeconfig"):
-            self._client = config.new_client_from_config(str(kubeconfig))
-        self._client.configuration.retries = False
+        settings = client.Configuration()
+        # Its retries stay as they are: without them it fails at a TLS that is cut off, as by an API
+        # server that has just been started, with an AttributeError of its own.
+        settings.connection_pool_maxsize = CONNECTIONS
+        with translated("reading the kubeconfig"):
+            self._client = config.new_client_from_config(
+                str(kubeconfig), client_configuration=settings
+            )
         self._discovery = kubeconfig.with_name("discovery.json")
         self._dynamic: dynamic.DynamicClient | None = None
+        self._discovering = threading.Lock()
 
     def version(self) -> str:
         """Return the API server's version, such as `v1.36.3`."""
-        with _translated("asking the API server for its version"):
+        with translated("asking the API server for its version"):
             answer = client.VersionApi(self._client).get_code(_request_timeout=TIMEOUT)
         return str(answer.git_version)
 
@@ -70,7 +70,7 @@ class Cluster:
         self, api_version: str, kind: str, name: str, namespace: str | None = None
     ) -> Object | None:
         """Return one object, or None where neither it nor its kind is there."""
-        with _translated(f"getting {kind} {name}"):
+        with translated(f"getting {kind} {name}"):
             try:
                 found = self._resource(api_version, kind).get(
                     name=name, namespace=namespace, _request_timeout=TIMEOUT
@@ -87,7 +87,7 @@ class Cluster:
         selector: str | None = None,
     ) -> Objects:
         """Return the objects of a kind, of one namespace or all; [] where the kind is unknown."""
-        with _translated(f"listing {kind}"):
+        with translated(f"listing {kind}"):
             try:
                 found = self._resource(api_version, kind).get(
                     namespace=namespace, label_selector=selector, _request_timeout=TIMEOUT
@@ -96,15 +96,41 @@ class Cluster:
                 return []
         return [dict(item) for item in found.to_dict()["items"]]
 
-    def apply(self, manifest: Mapping[str, Any]) -> Object:
-        """Create or change an object by server-side apply; return it as it is now."""
+    def changes(self, api_version: str, kind: str) -> Iterator[tuple[str, Object]]:
+        """Yield `LISTED` with all `items` of a kind, then each change: `ADDED`, `MODIFIED`, ….
+
+        Ends when the API server ends the watch, within WATCH_SECONDS. A kind that the cluster does
+        not know is an empty list. Raises ClusterUnreachable, Refused.
+        """
+        with translated(f"watching {kind}"):
+            try:
+                resource = self._resource(api_version, kind)
+                listed = resource.get(_request_timeout=TIMEOUT).to_dict()
+            except (ResourceNotFoundError, dynamic.exceptions.NotFoundError):
+                yield "LISTED", {"items": []}
+                return
+        yield "LISTED", listed
+        with translated(f"watching {kind}"):
+            for event in watch.Watch().stream(
+                resource.get,
+                serialize=False,
+                resource_version=listed["metadata"]["resourceVersion"],
+                timeout_seconds=WATCH_SECONDS,
+                _request_timeout=(TIMEOUT, WATCH_SECONDS + TIMEOUT),
+            ):
+                if event is None:  # a line that was cut off: the connection is about to end
+                    return
+                yield str(event["type"]), dict(event["raw_object"])
+
+    def apply(self, manifest: Mapping[str, Any], manager: str = FIELD_MANAGER) -> Object:
+        """Create or change an object by server-side apply, as a manager; return it as it is now."""
         meta = manifest["metadata"]
-        with _translated(f"applying {manifest['kind']} {meta['name']}"):
+        with translated(f"applying {manifest['kind']} {meta['name']}"):
             done = self._resource(manifest["apiVersion"], manifest["kind"]).server_side_apply(
                 body=dict(manifest),
                 name=meta["name"],
                 namespace=meta.get("namespace"),
-                field_manager=FIELD_MANAGER,
+                field_manager=manager,
                 force_conflicts=True,
                 _request_timeout=TIMEOUT,
             )
@@ -119,7 +145,7 @@ class Cluster:
         namespace: str | None = None,
     ) -> Object:
         """Merge `change` into an object; return it. Raises Refused where it is not there."""
-        with _translated(f"changing {kind} {name}"):
+        with translated(f"changing {kind} {name}"):
             done = self._resource(api_version, kind).patch(
                 body=dict(change),
                 name=name,
@@ -132,7 +158,7 @@ class Cluster:
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> bool:
         """Ask for an object's deletion; return whether it was there."""
-        with _translated(f"deleting {kind} {name}"):
+        with translated(f"deleting {kind} {name}"):
             try:
                 self._resource(api_version, kind).delete(
                     name=name,
@@ -144,9 +170,35 @@ class Cluster:
                 return False
         return True
 
+    def raw(
+        self,
+        method: str,
+        path: str,
+        accept: str = "application/json",
+        query: Mapping[str, Any] | None = None,
+    ) -> Object:
+        """Return the answer to a request for a path; {} where there is no such thing."""
+        with translated(f"{method} {path}"):
+            try:
+                answer = self._client.call_api(
+                    path,
+                    method,
+                    query_params=list((query or {}).items()),
+                    header_params={"Accept": accept},
+                    auth_settings=["BearerToken"],
+                    _preload_content=False,
+                    _return_http_data_only=True,
+                    _request_timeout=TIMEOUT,
+                )
+            except ApiException as refused:
+                if refused.status == 404:
+                    return {}
+                raise
+        return dict(json.loads(answer.data))
+
     def logs(self, name: str, namespace: str, seconds: int) -> str:
         """Return what a pod has written in the last `seconds`."""
-        with _translated(f"reading the log of pod {name}"):
+        with translated(f"reading the log of pod {name}"):
             reply = client.CoreV1Api(self._client).read_namespaced_pod_log(
                 name,
                 namespace,
@@ -169,43 +221,14 @@ class Cluster:
         return pods
 
     def _resource(self, api_version: str, kind: str) -> Any:
-        if self._dynamic is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # raised inside the client
-                self._dynamic = dynamic.DynamicClient(
-                    self._client, cache_file=str(self._discovery), discoverer=LazyDiscoverer
-                )
-        return self._dynamic.resources.get(api_version=api_version, kind=kind)
-
-
-def pod_state(pod: Object) -> str:
-    """Return `Ready`, `Terminating`, the reason why a container waits, or the pod's phase."""
-    if pod["metadata"].get("deletionTimestamp"):
-        return "Terminating"
-    status = pod.get("status", {})
-    if any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])):
-        return "Ready"
-    for container in status.get("containerStatuses", []):
-        waiting = container.get("state", {}).get("waiting")
-        if waiting:
-            return str(waiting.get("reason", "Waiting"))
-    return str(status.get("phase", "Unknown"))
-
-
-def condition(found: Object | None, type_: str) -> tuple[str, str]:
-    """Return status (`True`, `False`, `Unknown`) and message of an object's condition."""
-    for entry in (found or {}).get("status", {}).get("conditions", []):
-        if entry["type"] == type_:
-            return str(entry["status"]), str(entry.get("message", ""))
-    return "Unknown", ""
-
-
-def since(found: Object | None, type_: str) -> str:
-    """Return the time at which a condition became `True`; empty if it is not."""
-    for entry in (found or {}).get("status", {}).get("conditions", []):
-        if (entry["type"], entry["status"]) == (type_, "True"):
-            return str(entry["lastTransitionTime"])
-    return ""
+        with self._discovering:  # what it finds it writes into one file, whoever asked
+            if self._dynamic is None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)  # raised inside the client
+                    self._dynamic = dynamic.DynamicClient(
+                        self._client, cache_file=str(self._discovery), discoverer=LazyDiscoverer
+                    )
+            return self._dynamic.resources.get(api_version=api_version, kind=kind)
 
 
 @cache
@@ -213,45 +236,20 @@ def _connect(kubeconfig: Path, modified: float) -> Cluster:
     return Cluster(kubeconfig)
 
 
+_kept: dict[Path, Cluster] = {}
+
+
+def connected(kubeconfig: Path) -> Cluster:
+    """Return a kubeconfig's cluster; the client is kept for as long as the file is the same."""
+    return _connect(kubeconfig, kubeconfig.stat().st_mtime if kubeconfig.exists() else 0.0)
+
+
+def keep(instance: Instance, cluster: Cluster) -> None:
+    """Have this process ask this object of a lab: one that watches, and need not ask again."""
+    _kept[instance.kubeconfig] = cluster
+
+
 def api(instance: Instance) -> Cluster:
-    """Return the lab's cluster; the client is kept for as long as the kubeconfig is the same."""
+    """Return the lab's cluster."""
     path = instance.kubeconfig
-    return _connect(path, path.stat().st_mtime if path.exists() else 0.0)
-
-
-@contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    """Turn the client's exceptions into ours: the reason, short, and what to do."""
-    try:
-        yield
-    except DynamicApiError as refused:
-        raise Refused(
-            f"{doing}: {refused.status} {refused.reason}: {_message(refused)}",
-            expected="the API server does it",
-            todo="read the message; `kubectl describe` shows the object",
-        ) from refused
-    except ApiException as refused:
-        raise Refused(
-            f"{doing}: {refused.status} {refused.reason}",
-            expected="the API server does it",
-            todo="run `make status`",
-        ) from refused
-    except config.ConfigException as broken:
-        raise ClusterUnreachable(
-            f"{doing}: {broken}",
-            expected="the kubeconfig that `make up` wrote",
-            todo="run `make up`, which writes it again",
-        ) from broken
-    except (urllib3.exceptions.HTTPError, OSError) as gone:
-        raise ClusterUnreachable(
-            f"{doing}: the API server does not answer ({type(gone).__name__})",
-            expected="a running cluster",
-            todo="run `make status`, then `make up`, which starts what has stopped",
-        ) from gone
-
-
-def _message(refused: DynamicApiError) -> str:
-    try:
-        return str(refused.summary())[:300]
-    except (ValueError, KeyError, TypeError):  # the body is not a Status object
-        return str(refused.body)[:300]
+    return _kept.get(path) or connected(path)

@@ -36,6 +36,10 @@ class Copies:
         elif new != old:
             self._offer(name, content)
 
+    def changed(self, name: str) -> bool:
+        """Return whether a file is there that is not as it was handed out."""
+        return self._found(name) not in (None, self._given.get(name))
+
     def _offer(self, name: str, content: bytes) -> None:
         new = _digest(name, content)
         stem, dot, suffix = name.rpartition(".")

@@ -7,11 +7,12 @@ with readings of machines that are not at hand.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from labs.errors import LabError
 from labs.instance import PREFERRED_PORTS
+from labs.platform.node_ports import FREE_IT, OR_ANOTHER
 
 State = Literal["ok", "note", "blocks"]
 GIB = 1024**3
@@ -66,8 +67,21 @@ def disk(places: dict[str, tuple[float, float]]) -> Finding:
     )
 
 
-def ports(ours: dict[str, int], taken: Iterable[int]) -> Finding:
-    """Judge the loopback ports: `ours` belong to this lab already, by part."""
+def ports(
+    ours: dict[str, int], taken: Iterable[int], lost: Mapping[str, int] | None = None
+) -> Finding:
+    """Judge the loopback ports: `ours` belong to this lab already, by part.
+
+    `lost` are those of its stopped node that another program holds: no other can take their place.
+    """
+    if lost:
+        return Finding(
+            "ports",
+            "blocks",
+            f"in use: {', '.join(f'{port} ({part})' for part, port in lost.items())}",
+            "those that the lab's stopped node was made with",
+            f"{FREE_IT}, {OR_ANOTHER}",
+        )
     wanted = {part: ours.get(part, port) for part, port in PREFERRED_PORTS.items()}
     busy = sorted(set(taken) & {port for part, port in wanted.items() if part not in ours})
     numbers = ", ".join(str(port) for port in wanted.values())

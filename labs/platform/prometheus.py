@@ -114,14 +114,20 @@ def query(instance: Instance, promql: str, at: datetime | None = None) -> Result
 
 
 def query_range(
-    instance: Instance, promql: str, start: datetime, end: datetime, step: float
+    instance: Instance,
+    promql: str,
+    start: datetime,
+    end: datetime,
+    step: float,
+    seconds: int = QUERY_SECONDS,
 ) -> Matrix:
     """Return what a query gives from `start` to `end`, each `step` seconds.
 
-    Raises BadQuery, and LabError where Prometheus is not there or does not answer.
+    `seconds` is how long Prometheus may work on it. Raises BadQuery, and LabError where Prometheus
+    is not there or does not answer.
     """
     times = {"start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
-    data, notes = _ask(instance, "query_range", promql, {**times, "step": f"{step:g}"})
+    data, notes = _ask(instance, "query_range", promql, {**times, "step": f"{step:g}"}, seconds)
     return Matrix(_series(promql, data["result"]), notes)
 
 
@@ -136,9 +142,13 @@ def rules(instance: Instance) -> list[Rule]:
 
 
 def _ask(
-    instance: Instance, what: str, promql: str, given: Mapping[str, str]
+    instance: Instance,
+    what: str,
+    promql: str,
+    given: Mapping[str, str],
+    seconds: int = QUERY_SECONDS,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    form = {"query": promql, "timeout": f"{QUERY_SECONDS}s", **given}
+    form = {"query": promql, "timeout": f"{seconds}s", **given}
     where = address(instance)
     try:
         answer = fetch(
@@ -146,7 +156,7 @@ def _ask(
             {"Content-Type": "application/x-www-form-urlencoded"},
             method="POST" if promql else "GET",
             body=urlencode(form).encode() if promql else None,
-            timeout=QUERY_SECONDS + GRACE_SECONDS,
+            timeout=seconds + min(seconds, GRACE_SECONDS),
         )
     except NotYet as silent:
         raise _away(str(silent)) from silent
@@ -160,7 +170,7 @@ def _ask(
         raise BadQuery(**_explained(promql, error))
     if answer.status == 503 and told.get("errorType") in ("timeout", "canceled"):
         raise BadQuery(
-            f"no result after {QUERY_SECONDS} s: {error}",
+            f"no result after {seconds} s: {error}",
             expected="a query that is done sooner",
             todo="ask for fewer series, a shorter range or a longer step",
         )

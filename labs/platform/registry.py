@@ -66,6 +66,7 @@ def gate_spec(instance: Instance, image: str) -> docker.ContainerSpec:
         volumes={docker.ensure_volume(instance, "registry"): "/srv/registry"},
         ports={5000: instance.port("registry")},
         env={"PUBLIC_PORT": str(instance.port("registry"))},
+        tmpfs=("/tmp:size=32m",),  # noqa: S108 - in the container
         health=("healthy", "gate"),
         options=docker.BETWEEN_NETWORKS,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labs.instance import Instance
-from labs.platform import app, kubernetes
+from labs.platform import app, kubernetes, objects
 from labs.platform.flux import moment
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.wait import NotYet
 
 ANSWERS = 20
@@ -50,7 +51,7 @@ def progress(deployment: Object) -> str:
 def ending(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> set[str]:
     """Return the names of a Service's pods that were told to end."""
     pods = cluster.list("v1", "Pod", namespace, _selector(labels))
-    return {pod["metadata"]["name"] for pod in pods if kubernetes.pod_state(pod) == "Terminating"}
+    return {pod["metadata"]["name"] for pod in pods if objects.pod_state(pod) == "Terminating"}
 
 
 def answered_by_new_pods(instance: Instance, namespace: str, labels: Mapping[str, str]) -> None:
@@ -69,6 +70,6 @@ def _pods(cluster: Cluster, deployment: Object) -> str:
     """Return why pods are not ready, where they say so."""
     selector = _selector(deployment["spec"]["selector"].get("matchLabels", {}))
     pods = cluster.list("v1", "Pod", deployment["metadata"]["namespace"], selector)
-    states = {kubernetes.pod_state(pod) for pod in pods}
+    states = {objects.pod_state(pod) for pod in pods}
     reasons = sorted(states - {"Ready", "Terminating", "Pending", "Running", "ContainerCreating"})
     return f" ({', '.join(reasons)})" if reasons else ""

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from labs.errors import LabError
 from labs.instance import Instance
-from labs.platform import ci, docker, jupyter, kind, kubernetes
+from labs.platform import ci, console, docker, jupyter, kind, kubernetes
 from labs.platform.loopback import fetch
+from labs.reset import lost
 from labs.wait import NotYet
 from scripts.supply import api as supply
 
@@ -21,6 +22,9 @@ MONITORING = {
     "Alerts' page": ("receiver", "alerts", "/healthz"),
 }
 """As they are shown: Deployment, port, and the path that says whether it is well."""
+
+ANEW = "the cluster was made anew, `make reset` fills it"
+"""What it is when Flux is not where the reader has come to."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ def parts(instance: Instance) -> list[Part]:
     """Return every part's state; a part that cannot be asked is unwell, and says why."""
     return [
         _asked("JupyterLab", lambda: _jupyter(instance)),
+        _asked("Console", lambda: _console(instance)),
         _asked("Docker engine", _engine),
         _asked("Git server", lambda: _container(instance, "git", "Git server", "git")),
         _asked("Registry", lambda: _container(instance, "registry-gate", "Registry", "registry")),
@@ -99,6 +104,12 @@ def _jupyter(instance: Instance) -> Part:
     return Part("JupyterLab", True, "running", jupyter.address(instance))
 
 
+def _console(instance: Instance) -> Part:
+    if not console.running(instance):
+        return Part("Console", False, "stopped")
+    return Part("Console", True, "running", console.address(instance))
+
+
 def _engine() -> Part:
     answers = docker.engine_answers()
     return Part("Docker engine", answers, "running" if answers else "does not answer")
@@ -134,6 +145,8 @@ def _cluster(instance: Instance) -> Part:
 def _flux(instance: Instance) -> Part:
     found = kubernetes.api(instance).list("apps/v1", "Deployment", "flux-system")
     if not found:
+        if (lab := lost.lost_at(instance)) is not None:
+            return Part("Flux", False, f"not there, and you are at lab {lab.number:02d}: {ANEW}")
         return Part("Flux", True, "not installed: lab 02 does that")
     ready = [d for d in found if d.get("status", {}).get("readyReplicas")]
     return Part("Flux", len(ready) == len(found), f"{len(ready)} of {len(found)} agents run")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from labs.understudy.api_server import GONE, ApiAway, ApiRefused, ApiServer, Kind, Object
-from labs.understudy.journal import Journal
+from labs.understudy.journal import Journal, where
 from labs.understudy.objects import Key, generation, requested
 
 FIRST_RETRY = 1.0
@@ -100,7 +100,10 @@ class Controller:
         self._wanted.put(None)
 
     def run(self, reconcile: Callable[[Key], float | None]) -> None:
-        """Watch and reconcile until `stop`. Raises what broke a watch beyond repair."""
+        """Watch and reconcile until `stop`. Raises what broke a watch beyond repair.
+
+        What breaks the reconcile of one object ends none of the others': the log tells it.
+        """
         for watch in self._watched:
             threading.Thread(target=self._follow, args=(watch,), daemon=True).start()
         for event in self._synced.values():
@@ -118,9 +121,11 @@ class Controller:
         try:
             again = reconcile(key)
             self._failures.pop(key, None)
-        except (Again, ApiAway, ApiRefused) as failure:
-            if not isinstance(failure, Again):
+        except Exception as failure:  # noqa: BLE001 - told, and tried again
+            if isinstance(failure, (ApiAway, ApiRefused)):
                 self.journal.say("error", f"the API server: {failure}", key)
+            elif not isinstance(failure, Again):
+                self.journal.say("error", f"a bug of the understudy: {where(failure)}", key)
             count = self._failures[key] = self._failures.get(key, 0) + 1
             again = min(FIRST_RETRY * 2 ** min(count - 1, 10), LAST_RETRY)
         if again is not None:

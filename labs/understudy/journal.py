@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from datetime import UTC, datetime
 
 from labs.understudy.api_server import EVENT, ApiAway, ApiRefused, ApiServer, Kind, Object
@@ -11,6 +12,13 @@ from labs.understudy.objects import Key, condition, stamp
 
 LONGEST = 1024
 """Characters that an event's message may have."""
+
+
+def where(bug: BaseException) -> str:
+    """Return an exception that nobody foresaw in one line: what it says, and where it came from."""
+    said = traceback.format_exception_only(bug)[-1].strip()
+    frames = traceback.extract_tb(bug.__traceback__)
+    return f"{said} ({frames[-1].filename}:{frames[-1].lineno})" if frames else said
 
 
 class Journal:

@@ -7,6 +7,7 @@ than ask Flux to read what it reads anyway (receiver-policy.yaml says so).
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 from datetime import UTC, datetime
@@ -85,7 +86,7 @@ class Receivers:
         journal.say("info", f"resource '{what}' annotated", key)
         return True
 
-    def _token(self, found: Object) -> str:
+    def _token(self, found: Object) -> bytes:
         namespace, name = found["metadata"]["namespace"], found["spec"]["secretRef"]["name"]
         where = f"unable to read token from secret '{namespace}/{name}'"
         try:
@@ -96,23 +97,26 @@ class Receivers:
         if not token:
             why = "it is not there" if secret is None else "required field 'token'"
             raise Failed("TokenNotFound", f"{where} error: {why}")
-        return base64.b64decode(token).decode()
+        try:
+            return base64.b64decode(token)  # any bytes will do, as at Flux
+        except binascii.Error as wrong:
+            raise Failed("TokenNotFound", f"{where} error: {wrong}") from wrong
 
 
-def webhook_path(token: str, found: Object) -> str:
+def webhook_path(token: bytes, found: Object) -> str:
     """Return the path at which a Receiver listens: nobody without the token can guess it."""
     meta = found["metadata"]
-    digest = hashlib.sha256(f"{token}{meta['name']}{meta['namespace']}".encode())
+    digest = hashlib.sha256(token + f"{meta['name']}{meta['namespace']}".encode())
     return f"{PATH}{digest.hexdigest()}"
 
 
-def signed(signature: str, body: bytes, token: str) -> bool:
+def signed(signature: str, body: bytes, token: bytes) -> bool:
     """Return whether a header such as `sha256=…` is the body's signature by the token."""
     name, _, told = signature.partition("=")
     algorithm = ALGORITHMS.get(name)
     if algorithm is None:
         return False
-    wanted = hmac.new(token.encode(), body, algorithm).hexdigest()
+    wanted = hmac.new(token, body, algorithm).hexdigest()
     return hmac.compare_digest(wanted.encode(), told.encode())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labs.understudy.api_server import Kind, Object
+from labs.understudy.api_server import ApiAway, ApiRefused, Kind, Object
 from labs.understudy.controller import Again, Controller
 from labs.understudy.coverage import require_covered
 from labs.understudy.objects import (
@@ -43,7 +43,7 @@ class Reconciler:
         self._works = {kind.kind: (kind, work) for kind, work in works.items()}
 
     def __call__(self, key: Key) -> float | None:
-        """Reconcile one object. Raises Again, or what the API server says."""
+        """Reconcile one object. Raises Again, what the API server says, or what nobody foresaw."""
         kind, work = self._works[key.kind]
         api, journal = self._controller.api, self._controller.journal
         found = api.get(kind, key.namespace, key.name)
@@ -60,6 +60,13 @@ class Reconciler:
             if error.retry:
                 raise Again from error
             return None
+        except (ApiAway, ApiRefused):
+            raise
+        except Exception as bug:
+            self._write(
+                kind, found, failed(found, Failed("Bug", f"a bug of the understudy: {bug!r}"))
+            )
+            raise
         if outcome.done:
             journal.say("info", outcome.done, key)
             journal.event(api, kind, found, "Succeeded", outcome.done, ok=True)

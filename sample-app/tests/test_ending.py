@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 from conftest import Running
+from starlette.types import Message, Receive, Scope, Send
+
+from hello.app import LastAnswers, Life
+from hello.server import DrainingServer
 
 
 @pytest.fixture
@@ -60,20 +64,31 @@ def test_when_it_has_drained_it_ends_whoever_keeps_a_connection(brief: Running) 
 
 
 def test_it_stays_while_it_is_still_asked() -> None:
-    running = Running(DRAIN_SECONDS="1")
-    try:
-        running.process.send_signal(signal.SIGTERM)
-        running.log_line(containing="still answering for 1 s")
-        began = time.monotonic()
-        while time.monotonic() - began < 2:  # twice as long as it would stay alone
-            assert running.get("/api").code == 200
-        # Probes come as long as the pod is there: they keep nobody.
-        while running.process.poll() is None:
-            with contextlib.suppress(OSError):
-                running.get("/healthz")
-        assert time.monotonic() - began < 10
-    finally:
-        running.close()
+    life = Life()
+    server = DrainingServer(uvicorn.Config("hello"), life, drain=1.0)
+    server.ends_at = 10.0
+    life.last_asked = 10.5
+    assert not server.drained(9.9), "it is not yet time"
+    assert not server.drained(11.4), "somebody has asked since"
+    assert server.drained(11.5)
+    life.last_asked = 12.9
+    assert not server.drained(12.99)
+    assert server.drained(13.0), "at some time it ends, whoever asks"
+
+
+@pytest.mark.parametrize(("path", "keeps"), [("/api", True), ("/healthz", False)])
+def test_people_keep_it_and_the_clusters_probes_keep_nobody(path: str, keeps: bool) -> None:
+    life = Life()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        return None
+
+    async def nothing(*_: object) -> Message:
+        return {}
+
+    scope = {"type": "http", "path": path}
+    asyncio.run(LastAnswers(answer, life)(scope, nothing, nothing))
+    assert (life.last_asked > 0) is keeps
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])

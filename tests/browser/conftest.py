@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Page,
-    Request,
-    ViewportSize,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from labs.instance import Instance
 from labs.platform import jupyter, jupyter_config
+from tests.browser.complaints import listen
+from tests.browser.console_lab import unlocked, versions
+from tests.browser.console_page import connected, console, console_address, visitor
+
+__all__ = ["connected", "console", "console_address", "unlocked", "versions", "visitor"]
 
 FLAGS = [
     "--no-sandbox",
@@ -39,17 +34,6 @@ BROWSERS = (
     "google-chrome",
     "google-chrome-stable",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-)
-HARMLESS = (
-    # jupyterlab-git is built for several JupyterLabs, and takes this one's own ydoc.
-    re.compile(r"^Unsatisfied version .* of shared singleton module @jupyter/ydoc"),
-    # A screenshot of a terminal on a machine without a graphics card.
-    re.compile(r"GL Driver Message .* GPU stall due to ReadPixels"),
-    # A busy machine: nothing is wrong, it takes its time.
-    re.compile(r"^Plugin \S+ (is taking too long|\(with \d+ dependants\) took \S+) to activate"),
-    re.compile(r"^task queue exceeded allotted deadline by \d+ms"),
-    # A container came or went on the machine, and a network interface with it: the page asks again.
-    re.compile(r"Failed to load resource: net::ERR_NETWORK_CHANGED"),
 )
 LAPTOP = ViewportSize(width=1280, height=800)
 PROJECTOR = ViewportSize(width=1024, height=768)
@@ -86,22 +70,7 @@ def page(chromium: Browser, address: str, instance: Instance) -> Iterator[Page]:
     """A page of a browser that nobody has used, which must end without a complaint."""
     context = chromium.new_context(viewport=LAPTOP)
     page = context.new_page()
-    complaints: list[str] = []
-
-    def heard(message: ConsoleMessage) -> None:
-        if message.type not in ("error", "warning"):
-            return
-        if not any(pattern.search(message.text) for pattern in HARMLESS):
-            complaints.append(f"console {message.type}: {message.text}")
-
-    def asked(request: Request) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme.startswith("http") and parts.hostname != "127.0.0.1":
-            complaints.append(f"asks the network: {request.url}")
-
-    page.on("console", heard)
-    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-    context.on("request", asked)
+    complaints = listen(page)
     yield page
     context.close()
     _end_all(instance)

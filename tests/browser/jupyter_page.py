@@ -29,19 +29,48 @@ def notebook(page: Page) -> Locator:
     return panel
 
 
+def start_cell(cell: Locator) -> None:
+    """Run a cell, and do not wait."""
+    cell.locator(".jp-InputArea-editor, .jp-RenderedMarkdown").first.click()
+    cell.page.keyboard.press("Control+Enter")
+
+
+def write_cell(cell: Locator, text: str) -> None:
+    """Write something in the place of what stands in a cell."""
+    cell.locator(".jp-InputArea-editor .cm-content").click()
+    cell.page.keyboard.press("Control+a")
+    cell.page.keyboard.insert_text(text)
+
+
+def to_tab(page: Page, name: str) -> None:
+    """Bring a notebook or a terminal to the front, by its tab's name."""
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text=name).first.click()
+
+
 def run_cell(panel: Locator, cell: Locator) -> Locator:
     """Run a cell and return its output area, once it has ended."""
-    cell.locator(".jp-InputArea-editor, .jp-RenderedMarkdown").first.click()
-    panel.page.keyboard.press("Control+Enter")
+    start_cell(cell)
     prompt = cell.locator(".jp-InputPrompt")
     expect(prompt).to_have_text(re.compile(r"^\[\d+\]:$"), timeout=180_000)
     return cell.locator(".jp-OutputArea")
 
 
+def launcher_card(page: Page, title: str) -> Locator:
+    """Open the launcher and return one of its cards."""
+    page.get_by_role("button", name="New Launcher (Ctrl+Shift+L)").click()
+    return page.locator(".jp-LauncherCard", has_text=title)
+
+
+def opened_by(card: Locator) -> Page:
+    """Click a card that leads to a part of the lab, and return the tab that it opens."""
+    with card.page.context.expect_page() as opened:
+        card.click()
+    return opened.value
+
+
 def open_terminal(page: Page) -> Locator:
     """Open a terminal from the launcher and return its text, once it shows a prompt."""
-    page.get_by_role("button", name="New Launcher (Ctrl+Shift+L)").click()
-    page.locator(".jp-LauncherCard", has_text="Terminal").click()
+    launcher_card(page, "Terminal").click()
     terminal = page.locator(".jp-Terminal:not(.lm-mod-hidden)")
     text = terminal.locator(".xterm-accessibility-tree")
     expect(text).to_contain_text("$", timeout=60_000)

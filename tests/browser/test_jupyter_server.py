@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import pytest
 
 from labs.errors import LabError
 from labs.instance import Instance, next_free_port, write_json
-from labs.platform import jupyter, jupyter_config, processes
+from labs.platform import jupyter, jupyter_config, local_server, processes
 from labs.platform.loopback import fetch
 from labs.wait import NotYet, wait_for
+from tests.held_ports import held
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_server_that_was_killed_is_started_again(lab: Instance) -> None:
 
 
 def test_a_server_that_hangs_is_replaced(lab: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jupyter, "HUNG_AFTER", 1.0)
+    monkeypatch.setattr(local_server, "HUNG_AFTER", 1.0)
     jupyter.ensure(lab, silent)
     first = jupyter.pid(lab)
     assert first is not None
@@ -89,12 +89,11 @@ def test_another_port_or_setting_needs_a_new_start(lab: Instance) -> None:
 
 
 def test_a_port_in_use_is_named(lab: Instance) -> None:
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", lab.port("jupyter")))
-        other.listen()
-        with pytest.raises(LabError, match="already in use") as refused:
-            jupyter.ensure(lab, silent)
+    with (
+        held(lab.port("jupyter")),
+        pytest.raises(LabError, match="already in use") as refused,
+    ):
+        jupyter.ensure(lab, silent)
     assert "another port" in refused.value.todo
     jupyter.ensure(lab, silent)
 

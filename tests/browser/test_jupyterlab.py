@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import httpx
@@ -12,14 +10,18 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from labs.gitops.config_repo import attendees
-from labs.instance import PROJECT, Instance
+from labs.instance import Instance
 from labs.run import run
 from tests.browser.conftest import LAPTOP, PROJECTOR
-from tests.browser.jupyter_page import no_pop_up, notebook, open_lab, run_cell
-
-PICTURE = PROJECT / "docs" / "images" / "jupyterlab.png"
-LIMIT = 250_000
-"""Bytes that the README's picture may have."""
+from tests.browser.jupyter_page import (
+    launcher_card,
+    no_pop_up,
+    notebook,
+    open_lab,
+    opened_by,
+    run_cell,
+)
+from tests.browser.readme_pictures import into_readme
 
 
 def test_it_opens_at_the_first_notebook(page: Page, address: str) -> None:
@@ -64,7 +66,7 @@ def test_without_the_token_it_is_refused(
     expect(page.get_by_text("Token authentication is enabled")).to_be_visible()
     expect(page.locator("#jp-main-dock-panel")).to_have_count(0)
     page.context.close()
-    with httpx.Client(base_url=base, trust_env=False) as client:
+    with httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
         assert client.get("/api/contents").status_code == 403
         assert client.get("/api/contents?token=wrong").status_code == 403
         assert client.get("/git-pages/", follow_redirects=False).status_code in (302, 403)
@@ -76,7 +78,7 @@ def test_another_page_cannot_write_in_the_readers_name(page: Page, address: str)
     open_lab(page, address)
     cookies = {str(c["name"]): str(c["value"]) for c in page.context.cookies()}
     base = address.split("/?")[0]
-    with httpx.Client(base_url=base, trust_env=False, cookies=cookies) as client:
+    with httpx.Client(base_url=base, trust_env=False, cookies=cookies, timeout=30) as client:
         assert client.get("/api/contents").status_code == 200
         refused = client.post("/api/terminals")
     assert refused.status_code == 403
@@ -150,13 +152,10 @@ def test_the_git_pages_open_from_the_launcher(
     page: Page, address: str, instance: Instance, screenshots: Path
 ) -> None:
     open_lab(page, address)
-    page.get_by_role("button", name="New Launcher (Ctrl+Shift+L)").click()
-    card = page.locator(".jp-LauncherCard", has_text="Git pages")
+    card = launcher_card(page, "Git pages")
     expect(card).to_be_visible()
     page.screenshot(path=screenshots / "launcher.png")
-    with page.context.expect_page() as opened:
-        card.click()
-    pages = opened.value
+    pages = opened_by(card)
     expect(pages).to_have_url(re.compile(r":\d+/git-pages/$"))
     pages.get_by_role("link", name="config", exact=True).click()
     expect(pages.locator("body")).to_contain_text(attendees(instance).fetch().subject)
@@ -178,9 +177,5 @@ def test_the_picture_of_the_readme(page: Page, address: str, screenshots: Path) 
     expect(panel.locator(".jp-RenderedMermaid img").first).to_be_attached()
     panel.get_by_role("heading", name="What you have").scroll_into_view_if_needed()
     panel.locator(".jp-RenderedMermaid img").first.scroll_into_view_if_needed()
-    taken = screenshots / "jupyterlab.png"
-    page.screenshot(path=taken)
-    assert taken.stat().st_size < LIMIT
-    if os.environ.get("LAB_PICTURE") == "1":
-        PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(taken, PICTURE)
+    page.screenshot(path=screenshots / "jupyterlab.png")
+    into_readme(screenshots / "jupyterlab.png")

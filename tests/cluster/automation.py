@@ -14,8 +14,8 @@ from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.gitops.draft import Draft
 from labs.gitops.image_automation import MARKED
 from labs.instance import Instance
-from labs.platform import flux, kubernetes, registry
-from labs.platform.kubernetes import Object
+from labs.platform import flux, kubernetes, objects, registry
+from labs.platform.objects import Object
 from labs.understudy import semver
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
@@ -53,7 +53,7 @@ def get(instance: Instance, what: str, name: str, api: str = IMAGE) -> Object:
 def condition(instance: Instance, what: str, name: str, wanted: str, words: str) -> Object:
     """Return an object whose condition Ready is as wanted and says these words."""
     found = get(instance, what, name)
-    status, told = kubernetes.condition(found, "Ready")
+    status, told = objects.condition(found, "Ready")
     if status != wanted or words not in told:
         raise NotYet(f"{what} {name}: {status}: {told}")
     return found
@@ -68,7 +68,7 @@ def chosen(instance: Instance, version: str) -> Object:
     policy = get(instance, "ImagePolicy", AUTOMATION)
     tag = policy.get("status", {}).get("latestRef", {}).get("tag")
     if tag != version:
-        raise NotYet(f"the policy chose {tag}: {kubernetes.condition(policy, 'Ready')}")
+        raise NotYet(f"the policy chose {tag}: {objects.condition(policy, 'Ready')}")
     return policy
 
 

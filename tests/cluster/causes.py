@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from labs.gitops import instances
+from labs.gitops import image_automation, instances
 from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
 from labs.gitops.image_automation import MARKED
@@ -14,8 +14,8 @@ from labs.gitops.manifests import with_image, workload
 from labs.instance import Instance
 from labs.platform import flux, git_server, kubernetes
 from labs.platform.engine import docker
-from labs.platform.kubernetes import Object
 from labs.platform.loopback import wait_for_http
+from labs.platform.objects import Object
 from labs.run import run
 from labs.wait import NotYet
 from tests.cluster.automation import deployed, until, write
@@ -24,6 +24,8 @@ IMAGE = "registry:5000/hello"
 NO_VERSION = "9.9.9"
 """A version that no image has."""
 AGENT = "kustomize-controller"
+REFLECTOR = "image-reflector-controller"
+"""An agent that only some labs have: Git asks for it."""
 STAGING = {
     "apps/staging/namespace.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: staging}\n",
     "apps/staging/kustomization.yaml": """\
@@ -101,6 +103,7 @@ class Broken:
         self.before = self.repo.fetch().sha
         self._apps = f"{instances.folder(instance)}/apps.yaml"
         self._wiring = f"{instances.folder(instance)}/staging.yaml"
+        self._controllers = {} if self._has(REFLECTOR) else agents(instance)
 
     def by_commit_and_hand(self, other: str) -> list[Cause]:
         """Push a version that has no image, suspend production, set another version by hand."""
@@ -108,12 +111,14 @@ class Broken:
         def suspend(draft: Draft) -> None:
             text = draft.read(self._apps)
             draft.write(self._apps, re.sub("^spec:$", "spec:\n  suspend: true", text, flags=re.M))
+            for path, content in self._controllers.items():
+                draft.write(path, content)
 
         def stage(draft: Draft) -> None:
             for path, content in {**STAGING, self._wiring: WIRING}.items():
                 draft.write(path, content)
 
-        last = write(self.lab, "Suspend production", suspend)
+        last = write(self.lab, "Suspend production, and have more agents", suspend)
         suspended = time.monotonic()
         until(lambda: self._suspended(True), "production to be suspended")
         commit = write(self.lab, "Try staging", stage)
@@ -168,9 +173,10 @@ class Broken:
         ]
 
     def agent_and_server_away(self) -> list[Cause]:
-        """Take an agent's pod away, and stop the Git server."""
-        words = ("scale", f"deployment/{AGENT}", f"--namespace={flux.NAMESPACE}")
-        agent = kubectl(self.lab, *words, "--replicas=0")
+        """Take two agents' pods away, and stop the Git server."""
+        until(lambda: deployed(self.lab, REFLECTOR), f"{REFLECTOR} to be ready")
+        agent = self._without(AGENT)  # or it would have the other one back
+        reflector = self._without(REFLECTOR)
         docker("stop", self.lab.container("git"))
         git = time.monotonic()
         return [
@@ -179,6 +185,12 @@ class Broken:
                 f"Flux's {AGENT} does not answer, so nobody acts on commits",
                 "kubectl get pods -n flux-system",
                 {"controller_name": AGENT},
+            ),
+            Cause(
+                *("FluxAgentAway", reflector),
+                f"Flux's {REFLECTOR} does not answer, so no new image is released by itself",
+                "kubectl get pods -n flux-system",
+                {"controller_name": REFLECTOR},
             ),
             Cause(
                 *("GitServerAway", git),
@@ -221,13 +233,29 @@ class Broken:
 
         def restore(draft: Draft) -> None:
             draft.write(self._apps, self.repo.text(self._apps, self.before))
-            for path in {*STAGING, self._wiring} & set(draft.files()):
+            for path in {*STAGING, self._wiring, *self._controllers} & set(draft.files()):
                 draft.delete(path)
 
         if self.repo.propose(restore):
             write(self.lab, "Have production as it was, without staging", restore)
         until(lambda: self._suspended(False), "production to be resumed")
         until(self._staging_gone, "staging to be gone")
+
+    def _has(self, agent: str) -> bool:
+        cluster = kubernetes.api(self.lab)
+        return cluster.get("apps/v1", "Deployment", agent, flux.NAMESPACE) is not None
+
+    def _without(self, agent: str) -> float:
+        """Take an agent's pods away; return since when it is asked for none."""
+        words = ("scale", f"deployment/{agent}", f"--namespace={flux.NAMESPACE}")
+        at = kubectl(self.lab, *words, "--replicas=0")
+
+        def gone() -> None:
+            if kubernetes.api(self.lab).list("v1", "Pod", flux.NAMESPACE, f"app={agent}"):
+                raise NotYet("its pod is still there")
+
+        until(gone, f"no pod of {agent}")
+        return at
 
     def _suspended(self, wanted: bool) -> None:
         found = flux_object(self.lab, "apps")
@@ -243,6 +271,16 @@ class Broken:
         space = kubernetes.api(self.lab).get("v1", "Namespace", "staging")
         if space is not None or flux_object(self.lab, "staging") is not None:
             raise NotYet("it is still there")
+
+
+def agents(instance: Instance) -> dict[str, str]:
+    """Return the files that bring the controllers of image automation, and nothing for them to do.
+
+    They stand where lab 06 puts them.
+    """
+    wiring = (image_automation.HERE / "wiring" / "automation.yaml").read_text()
+    path = f"{instances.folder(instance)}/automation.yaml"
+    return {**image_automation.controllers(), path: wiring.partition("---")[0]}
 
 
 def flux_object(instance: Instance, name: str) -> Object | None:

@@ -14,8 +14,8 @@ from labs.gitops.draft import Draft
 from labs.gitops.monitoring.enforcing import SWITCH
 from labs.instance import Instance
 from labs.platform import kubernetes
-from labs.platform.kubernetes import Object
 from labs.platform.loopback import fetch
+from labs.platform.objects import Object
 from labs.wait import NotYet
 from tests.cluster.automation import deployed, until, write
 from tests.cluster.connected import connect

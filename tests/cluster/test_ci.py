@@ -23,7 +23,7 @@ from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 from tests.cluster.test_git_server import Clone
-from tests.streams import LAB_NAME
+from tests.servers_alone import lab_beside
 
 ATTACK = PROJECT / "tests/cluster/attack.py"
 WORKFLOW = ".github/workflows/image.yml"
@@ -35,21 +35,17 @@ PUSHES = 5
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def lab() -> Iterator[Instance]:
     """A lab with Git server, registry and CI alone."""
-    name = f"{LAB_NAME}-built"
-    made = Instance(name, tmp_path_factory.mktemp("labs") / name)
     supply.ensure("servers", "ci")
-    docker.remove_all(made)
-    made.reserve_ports(lambda part: False, print)
-    git_server.ensure(made)
-    registry.ensure(made)
-    for repo, template in (("app", "sample-app"), ("config", "config-repo-template")):
-        git_server.create_repo(made, repo)
-        git_server.seed(made, repo, PROJECT / template)
-    platform.ensure(made)
-    yield made
-    docker.remove_all(made)
+    with lab_beside("built") as made:
+        git_server.ensure(made)
+        registry.ensure(made)
+        for repo, template in (("app", "sample-app"), ("config", "config-repo-template")):
+            git_server.create_repo(made, repo)
+            git_server.seed(made, repo, PROJECT / template)
+        platform.ensure(made)
+        yield made
 
 
 @pytest.fixture
@@ -192,7 +188,7 @@ def test_a_version_is_never_overwritten(lab: Instance, app: Clone) -> None:
     app.push()
     back = ended(lab, app.git("rev-parse", "HEAD").strip())
     assert (back.state, back.why) == ("failure", "Push image failed")  # as any other commit's
-    assert "expected: a version that means one image for ever, also after a revert" in ci.log(
+    assert "expected: a tag that means one image for ever, also after a revert" in ci.log(
         lab, back.number
     )
 

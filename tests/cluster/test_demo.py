@@ -17,7 +17,7 @@ from labs.gitops import sync
 from labs.gitops.config_repo import attendees
 from labs.gitops.image_automation import connection
 from labs.instance import Instance, write_json
-from labs.platform import app, git_server, jupyter
+from labs.platform import app, console, git_server, jupyter
 from labs.platform.environment import environment
 from labs.platform.loopback import DIRECT
 from labs.run import run
@@ -103,8 +103,8 @@ def test_it_tells_the_whole_story_and_leaves_the_lab_as_it_was(
     # Commands stay on one line, so that they can be copied.
     wide = [x for x in text.splitlines() if len(x) > 80 and not x.startswith("   $ ")]
     assert wide == []
-    for address in (jupyter.address(instance), git_server.base_url(instance)):
-        assert address in table
+    for part in (console.address, jupyter.address, git_server.base_url):
+        assert part(instance) in table
     assert state(instance) == before
     seconds = {stage.title: float(s) for stage, (_, s) in zip(STAGES, rows, strict=True)}
     write_json(output / "demo.json", {"seconds": round(took, 1), "stages": seconds})

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from labs.instance import Instance, write_json
 from labs.platform import docker, flux, git_server, kubernetes, registry
 from labs.platform.credentials import credentials
 from labs.platform.environment import environment
+from labs.platform.objects import pod_state
 from labs.run import CommandFailed, run
 from labs.understudy import clone as bot
 from scripts.supply import api as supply
@@ -101,18 +101,6 @@ def running(instance: Instance) -> str:
     return str(found["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition(":")[2]
 
 
-@contextmanager
-def resting(instance: Instance) -> Iterator[None]:
-    """Have Flux leave the apps alone, so that what is done by hand stays."""
-    cluster = kubernetes.api(instance)
-    where = (flux.KUSTOMIZE_API, "Kustomization", "apps")
-    cluster.patch(*where, {"spec": {"suspend": True}}, flux.NAMESPACE)
-    try:
-        yield
-    finally:
-        cluster.patch(*where, {"spec": {"suspend": False}}, flux.NAMESPACE)
-
-
 def test_a_release_and_its_rollback_go_live_and_are_told(
     instance: Instance, command: Command
 ) -> None:
@@ -166,7 +154,8 @@ def test_a_lock_holds_starts_no_rollout_and_is_told(instance: Instance, command:
     cluster = kubernetes.api(instance)
 
     def pods() -> set[str]:
-        return {pod["metadata"]["name"] for pod in cluster.list("v1", "Pod", "production")}
+        found = cluster.list("v1", "Pod", "production")
+        return {one["metadata"]["name"] for one in found if pod_state(one) != "Terminating"}
 
     before, text = pods(), server(instance)
     command("lock", "hello", "--reason", "until the talk is over")
@@ -182,7 +171,7 @@ def test_a_lock_holds_starts_no_rollout_and_is_told(instance: Instance, command:
 
 def test_a_difference_is_shown_and_peace_is_told(instance: Instance, command: Command) -> None:
     assert "in sync: what runs is what Git says" in command("diff")
-    with resting(instance):
+    with flux.left_alone(instance, "apps"):
         run("kubectl", "-n", "production", "scale", "deployment/hello", "--replicas=1")
         said = refused(command, "diff")
         assert "Deployment production/hello" in said

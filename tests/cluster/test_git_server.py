@@ -228,7 +228,7 @@ def test_two_pushes_at_once_one_wins_and_the_other_is_told_to_fetch(
             if waiting != 2:
                 raise NotYet(f"{waiting} of 2 pushes wait for the lock")
 
-        wait_for(both_wait, what="two pushes at the door", timeout=20, interval=0.1)
+        wait_for(both_wait, what="two pushes at the door", timeout=60, interval=0.1)
         holder.communicate(b"go\n")
         for thread in threads:
             thread.join()

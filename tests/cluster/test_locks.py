@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
 import subprocess
 import threading
@@ -16,9 +15,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from labs.gitops import desk as engine
 from labs.gitops.commits import Message
 from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.git_words import PushRefused
+from labs.gitops.release import rollback
 from labs.instance import Instance, write_json
 from labs.platform import git_server
 from labs.platform.credentials import credentials
@@ -48,8 +49,8 @@ CONFIG = "config"
 AUTOMATION = "automation/production/hello.yaml"
 POLICY = "flux-system:hello-production"
 BOT = Author("Flux", "flux@hackfest.local")
-ROLLBACKS = int(os.environ.get("LAB_ROLLBACKS", "25"))
-"""How many; LAB_ROLLBACKS=100 takes three minutes."""
+FEW, MANY = 25, 100
+"""Rollbacks against the bot: in each `make test`, and in `make test-faults`."""
 SLOWER = 0.3
 """Seconds that the hook may add to a push."""
 
@@ -275,12 +276,13 @@ def test_the_hook_takes_little_time(
             measure(name, desk, number)
     attendee.change(unlock)
     attendee.push()
-    for number in range(5):
+    for number in range(5):  # by turns: what a busy machine adds, it adds to both
         measure("no lock", attendee, number)
+        measure("plain", desks["plain"], number)
     seconds = {name: round(statistics.median(each), 3) for name, each in taken.items()}
     write_json(output / "git-hook-seconds.json", seconds)
     print(seconds)
-    assert seconds["no lock"] - seconds["plain"] < SLOWER
+    assert min(taken["no lock"]) - min(taken["plain"]) < SLOWER
 
 
 class FastBot(threading.Thread):
@@ -330,58 +332,49 @@ class FastBot(threading.Thread):
         assert self.broken is None, self.broken
 
 
+@pytest.mark.parametrize("rollbacks", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
 def test_rollbacks_hold_against_a_bot_that_never_rests(
-    repo: Instance, tmp_path: Path, output: Path
+    repo: Instance, tmp_path: Path, output: Path, rollbacks: int
 ) -> None:
-    """Each time the bot brings the bad version, is pinned by the rollback, and tries on."""
+    """Each time the bot brings the bad version, is pinned by the rollback, and tries on.
+
+    The rollback is the engine's, as `lab rollback` carries it out.
+    """
     files = state()
     swap(HELLO, f"hello:0.9.0{MARKER}", f"hello:1.2.0{MARKER}")(files)
     swap(AUTOMATION, "suspend: false", "suspend: true")(files)
-    begin(repo, tmp_path, files)
-    url, password = git_server.url(repo, CONFIG), credentials(repo)["attendee"]
-    clone = Clone(tmp_path / "clones", url, user="attendee", password=password)
-    person = Author("Attendee", "attendee@hackfest.local")
-
-    def write(subject: str, *swaps: tuple[str, str, str]) -> str:
-        def change(commit: str) -> tuple[Mapping[str, bytes], str]:
-            changed = {}
-            for path, old, new in swaps:
-                text = clone.read(commit, path).decode()
-                assert old in text, (subject, path)
-                changed[path] = text.replace(old, new).encode()
-            return changed, subject
-
-        _, pushed = bots.write(clone, "main", "main", person, change)
-        assert pushed is not None
-        return pushed.sha
-
+    attendee = begin(repo, tmp_path, files)
+    clone = ConfigRepo(attendee.folder, environment=attendee.env)
+    desk = engine.Desk(clone, "attendee", lambda image: ["1.3.0", "1.2.0"])
     bot = FastBot(repo, tmp_path / "bot", {POLICY: ImageRef("registry:5000/hello", "1.3.0")})
     bot.start()
     held, start = 0, time.monotonic()
-    for number in range(ROLLBACKS):
+    for number in range(rollbacks):
         landed = len(bot.landed)
-        write("Automate", (AUTOMATION, "suspend: true", "suspend: false"))
-        until(bot, lambda count=landed: len(bot.landed) > count, "the bot's release")
-        sha = write(
-            f"Roll back {number}",
-            (HELLO, "hello:1.3.0", "hello:1.2.0"),
-            (AUTOMATION, "suspend: false", "suspend: true"),
+        clone.write(
+            Message(f"Automate {number}"),
+            lambda draft: draft.replace(AUTOMATION, "suspend: true", "suspend: false"),
         )
+        until(bot, lambda count=landed: len(bot.landed) > count, "the bot's release")
+        action = rollback(desk, "hello", env="production", reason="it greets nobody")
+        written = engine.carry_out(desk, action, show=lambda difference: None)
+        assert written is not None
         refused = len(bot.refusals)
         until(bot, lambda count=refused: len(bot.refusals) > count, "the bot's attempt")
-        held += clone.head("main") == sha
+        back = "hello:1.2.0" in clone.text(HELLO, clone.fetch().sha)
+        held += back and clone.fetch().sha == written.commit.sha
     seconds = time.monotonic() - start
     bot.end()
     figures = {
-        "rollbacks": ROLLBACKS,
+        "rollbacks": rollbacks,
         "held": held,
         "releases by the bot": len(bot.landed),
         "attempts refused": len(bot.refusals),
         "seconds": round(seconds, 1),
     }
-    write_json(output / "rollbacks-against-the-bot.json", figures)
+    write_json(output / f"rollbacks-against-the-bot-{rollbacks}.json", figures)
     print(figures)
-    assert (held, len(bot.landed)) == (ROLLBACKS, ROLLBACKS)
+    assert (held, len(bot.landed)) == (rollbacks, rollbacks)
 
 
 def until(bot: FastBot, holds: Any, what: str) -> None:

@@ -55,7 +55,8 @@ play
 play always
 
 # Everything of the engine is killed at once, and the pids that it wrote down are others' by now.
-kill -9 $(cat /run/docker.pid) $(cat /run/docker/containerd/containerd.pid)
+# The second may have ended with the first: that is no line of what is read below.
+kill -9 $(cat /run/docker.pid) $(cat /run/docker/containerd/containerd.pid) 2>/dev/null
 while docker version >/dev/null 2>&1; do :; done
 sleep 1000 & stranger=$!
 echo $stranger >/run/docker.pid

@@ -175,6 +175,18 @@ def test_a_versions_tag_is_never_overwritten_and_others_move(
     assert registry.digest(servers, "hello", "latest") not in (hello, None)
 
 
+def test_a_commits_tag_is_never_overwritten_and_the_same_again_is_fine(
+    servers: Instance, hello: str, ci: Client, tmp_path: Path
+) -> None:
+    tag = f"{ci.address}/hello:sha-1a2b3c4d5e6f"
+    for _ in range(2):
+        ci.crane("copy", f"{ci.address}/hello:0.9.0", tag)
+    with pytest.raises(CommandFailed, match="is there already with other content") as refusal:
+        ci.crane("push", archive(tmp_path / "other.tar", "x", b"another commit's"), tag)
+    assert "commit anew" in str(refusal.value)
+    assert registry.digest(servers, "hello", "sha-1a2b3c4d5e6f") == hello
+
+
 def test_the_gate_is_not_gone_round(servers: Instance, hello: str, ci: Client) -> None:
     """Neither other spellings of the address nor a container of the lab's reach the store."""
     base = f"http://{registry.address(servers)}"

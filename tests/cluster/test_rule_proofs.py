@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.exercises import incident, incident_checks, monitoring, monitoring_checks
+from labs.exercises import incident_checks, incident_rule, monitoring, monitoring_checks
 from labs.exercises.monitoring_evidence import TESTS, Additions
 from labs.exercises.monitoring_proof import refuse_unproved
 from labs.gitops.config_repo import ConfigRepo
@@ -62,7 +62,8 @@ RULES_OF_LABS = [
         id="a recording rule",
     ),
     pytest.param(
-        *("alert", incident.RULE, incident.TEST, "burn", incident_checks.NEVER), id="an alert"
+        *("alert", incident_rule.RULE, incident_rule.TEST, "burn", incident_checks.NEVER),
+        id="an alert",
     ),
 ]
 

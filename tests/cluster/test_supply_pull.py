@@ -67,7 +67,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             with subprocess.Popen(
                 [api.tool("crane"), "catalog", address], stdout=-1, stderr=-1
             ) as crane:
-                if crane.wait(10):
+                if crane.wait(60):
                     raise NotYet("no answer")
 
         wait_for(answers, what=f"the registry at {address} to answer", timeout=30)

@@ -101,4 +101,4 @@ def test_its_end_takes_the_rights_of_the_key(lab: Instance, stolen: Path) -> Non
         if kubernetes.api(lab).get("v1", "Namespace", typical.NAMESPACE):
             raise NotYet("it is still there")
 
-    wait_for(gone, what=f"no namespace {typical.NAMESPACE}", timeout=60)
+    wait_for(gone, what=f"no namespace {typical.NAMESPACE}", timeout=180)

@@ -27,8 +27,9 @@ from labs.gitops.config_repo import attendees
 from labs.gitops.image_automation import RECEIVER as RECEIVER_NAME
 from labs.gitops.image_automation.connection import NOTIFICATION_API
 from labs.instance import Instance
-from labs.platform import docker, flux, kind, kubernetes, registry
-from labs.platform.kubernetes import Object, Refused
+from labs.platform import docker, flux, kind, kubernetes, objects, registry
+from labs.platform.api_errors import Refused
+from labs.platform.objects import Object
 from labs.run import run
 from labs.understudy.api_server import (
     GIT_REPOSITORY,
@@ -86,9 +87,7 @@ def lab(instance: Instance) -> Iterator[Instance]:
 
 
 def receiver_ready(lab: Instance) -> None:
-    status, said = kubernetes.condition(
-        get(lab, "Receiver", RECEIVER_NAME, NOTIFICATION_API), "Ready"
-    )
+    status, said = objects.condition(get(lab, "Receiver", RECEIVER_NAME, NOTIFICATION_API), "Ready")
     if status != "True":
         raise NotYet(said)
 
@@ -354,7 +353,7 @@ class TestTheUnderstudyAlone:
             lambda: condition(lab, "ImageRepository", "odd", "False", "spec.secretRef"),
             "the refusal",
         )
-        assert kubernetes.condition(found, "Stalled")[0] == "True"
+        assert objects.condition(found, "Stalled")[0] == "True"
         cluster.delete(IMAGE, "ImageRepository", "odd", flux.NAMESPACE)
 
     @pytest.mark.parametrize("attempt", list(ATTEMPTS))
@@ -383,6 +382,7 @@ class TestTheUnderstudyAlone:
         used = {
             pod["podRef"]["name"].rsplit("-", 2)[0]: int(pod["memory"]["workingSetBytes"])
             for pod in stats["pods"]
+            if "memory" in pod  # one that has just come has none yet
         }
         ours = {name: used[name] for name in image_automation.COMPONENTS}
         print({name: f"{size / 2**20:.1f} MiB" for name, size in ours.items()})

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,10 +16,12 @@ from labs.errors import LabError
 from labs.instance import PROJECT, Instance
 from labs.platform import docker, kind, kubernetes
 from labs.platform import up as platform
+from labs.platform.objects import Objects
 from labs.platform.steps import Steps
 from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
+from tests.held_ports import held
 
 MOMENTS = ["Ports", "JupyterLab", "Network", "creating the cluster", "waiting for the node"]
 """What an interrupted `lab up` had last begun or finished, read from what it printed."""
@@ -67,12 +67,20 @@ def test_a_second_up_changes_nothing(instance: Instance, steps: Steps) -> None:
     assert platform.up(instance, steps) == address
 
 
+def ready(instance: Instance) -> Objects:
+    """Return the system's pods, once all are ready: a look may meet one in between."""
+    cluster = kubernetes.api(instance)
+    return wait_for(
+        lambda: cluster.pods_ready("kube-system"), what="every system pod ready", timeout=120
+    )
+
+
 def test_system_pods_are_ready_and_pytest_kind_sees_the_cluster(
     instance: Instance, request: pytest.FixtureRequest
 ) -> None:
     cluster = request.getfixturevalue("kind_cluster")
     assert "Ready" in cluster.kubectl("get", "nodes", "--no-headers")
-    pods = kubernetes.api(instance).pods_ready("kube-system")
+    pods = ready(instance)
     assert {pod["metadata"]["name"].split("-")[0] for pod in pods} >= {"coredns", "etcd", "kube"}
 
 
@@ -87,7 +95,7 @@ def test_a_stopped_node_is_started_again(instance: Instance, steps: Steps) -> No
     docker.stop_container(kind.node(instance))
     platform.up(instance, steps)
     assert _ids(instance) == before
-    kubernetes.api(instance).pods_ready("kube-system")
+    ready(instance)
 
 
 def test_down_deletes_nothing(instance: Instance, steps: Steps) -> None:
@@ -164,8 +172,7 @@ def test_interrupted_at_five_moments_it_goes_on(second: Instance, instance: Inst
     text, _ = finish.communicate(timeout=400)
     assert finish.returncode == 0, text
     # A probe may fail for a moment while the machine is busy.
-    ready = partial(kubernetes.api(second).pods_ready, "kube-system")
-    wait_for(ready, what="system pods that are ready", timeout=60)
+    ready(second)
     assert _ids(instance) == beside
     assert {second.port(part) for part in ("git", "app", "api")}.isdisjoint(
         {instance.port(part) for part in ("git", "app", "api")}
@@ -183,10 +190,7 @@ def test_two_at_once_the_second_is_told(second: Instance) -> None:
 def test_a_port_in_use_is_named_and_another_is_taken(second: Instance, steps: Steps) -> None:
     platform.down(second, steps)
     port = second.port("git")
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", port))
-        other.listen()
+    with held(port):
         process = _lab(second, "up")
         text, _ = process.communicate(timeout=400)
     assert process.returncode == 0, text

@@ -32,17 +32,18 @@ class Desk:
             "REMOTE_USER": user or self.user,
         }
         done = subprocess.run(
-            ["git", *words], cwd=self.clone, env=environment, capture_output=True, text=True
-        )
+            ["git", *words], cwd=self.clone, env=environment, capture_output=True, text=True,
+            errors="replace",
+        )  # fmt: skip
         assert (done.returncode == 0) == check, f"git {words}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
     def commit(self, subject: str, *, as_user: str = "") -> str:
         """Make a commit as somebody; return its id."""
         who = as_user or self.user
-        (self.clone / "file").write_text(subject)
+        (self.clone / "file").write_text(subject, errors="surrogateescape")
         self.git("add", "file")
-        self.git(*identity(who), "commit", "-m", subject)
+        self.git(*identity(who), "commit", "--allow-empty-message", "-m", subject)
         return self.git("rev-parse", "HEAD").strip()
 
     def write(self, files: Mapping[str, str], subject: str = "Change", *, as_user: str = "") -> str:

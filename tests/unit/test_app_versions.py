@@ -103,7 +103,7 @@ def test_2_1_0_fails_under_traffic_and_comes_back(apps: Path) -> None:
     with running(apps / "2.1.0") as address:
         assert codes(address, "/", 20) == [200] * 20
         under_traffic = codes(address, "/", 100)
-        assert under_traffic.count(500) > 40
+        assert 500 in under_traffic
         assert codes(address, "/readyz", 1) == [200]
         text = fetch(f"{address}/metrics").body.decode()
         counted = under_traffic.count(500)

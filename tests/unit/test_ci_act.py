@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from ci.act import clean, command, events
+from ci.act import READ, STEPS, clean, command, events
 from labs.instance import PROJECT
 
 WORKFLOWS = PROJECT / "sample-app/.github/workflows"
@@ -29,7 +31,7 @@ def test_a_step_is_a_stage_with_its_log() -> None:
             "  \u2705  Success - Main Lint [1.5s]", executionTime=1500000000, stepResult="success"
         ),
     ]
-    assert list(events(lines)) == [
+    assert list(events(lines, Path())) == [
         {"stage": {"name": "Lint", "result": "running", "seconds": None}},
         {"log": "== Lint"},
         {"log": "good"},
@@ -41,14 +43,14 @@ def test_a_step_is_a_stage_with_its_log() -> None:
 def test_outputs_are_kept_and_environment_is_not_shown() -> None:
     output = entry("::set-output::", command="set-output", name="digest", arg="sha256:1")
     variable = entry("::set-env::", command="set-env", name="TOOL", arg="buildah")
-    assert list(events([output, variable])) == [{"output": {"digest": "sha256:1"}}]
+    assert list(events([output, variable], Path())) == [{"output": {"digest": "sha256:1"}}]
 
 
 def test_errors_are_shown_wherever_they_come_from() -> None:
     no_step = json.dumps({"level": "error", "msg": "workflow is not valid", "time": "now"})
     noise = json.dumps({"level": "warning", "msg": "Couldn't get a valid docker connection"})
     plain = "Error: Job 'image' failed\n"
-    assert list(events([no_step, noise, plain, "\n"])) == [
+    assert list(events([no_step, noise, plain, "\n"], Path())) == [
         {"log": "workflow is not valid"},
         {"log": "Error: Job 'image' failed"},
     ]
@@ -97,3 +99,21 @@ def test_the_tests_come_before_the_image(name: str, workflow: dict[str, Any]) ->
     assert order == sorted(order)
     steps = workflow["jobs"]["image"]["steps"]
     assert not any("if" in step or "continue-on-error" in step for step in steps), name
+
+
+def test_a_step_that_failed_ends_when_all_of_it_was_read(tmp_path: Path) -> None:
+    read = tmp_path / READ
+    read.mkdir()
+    environment = {"PATH": os.environ["PATH"], "CI_READ": str(read)}
+    script = "echo the reason; exit 3"
+    words = [str(STEPS / "bash"), "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script]
+    step, terminal = pty.fork()
+    if step == 0:
+        os.execve(words[0], words, environment)  # noqa: S606 - its terminal is the point
+    with os.fdopen(terminal) as lines:
+        said = [lines.readline(), lines.readline()]
+        assert os.waitpid(step, os.WNOHANG) == (0, 0)
+        log = events((entry(line, raw_output=True) for line in said), tmp_path)
+        assert list(log) == [{"log": "the reason"}]
+        assert os.waitstatus_to_exitcode(os.waitpid(step, 0)[1]) == 3
+    assert [one.name for one in read.iterdir()] == [str(step)]

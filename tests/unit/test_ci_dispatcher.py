@@ -104,6 +104,12 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     thread.join()
 
 
+def test_a_message_that_is_no_utf_8_is_told_as_well(desk: Desk) -> None:
+    desk.git("config", "i18n.commitEncoding", "none-that-git-knows")
+    desk.commit("caf\udce9 \udcff")
+    assert "CI: run 1 is queued" in desk.git("push", "origin", "main")
+
+
 def test_a_push_is_a_run_and_its_pusher_hears_of_it(desk: Desk) -> None:
     commit = desk.commit("second")
     assert "CI: run 1 is queued" in desk.git("push", "origin", "main")
@@ -142,6 +148,31 @@ def test_a_push_goes_in_while_ci_is_away_and_is_found_later(desk: Desk) -> None:
     assert run.commit == last
     assert "the newest of 2 commits" in run.reason
     assert desk.service.intake.catch_up() is None
+
+
+def test_who_refuses_for_a_moment_is_told_all_the_same(desk: Desk) -> None:
+    class Late(Service):
+        """Holds its port, and refuses until it is told to listen: nobody takes it meanwhile."""
+
+        timeout = 30
+
+        def server_activate(self) -> None:
+            pass
+
+    late = Late(("127.0.0.1", 0), desk.service.runs, desk.service.intake)
+    desk.listen(f"http://127.0.0.1:{late.server_address[1]}/hook")
+
+    def come_in() -> None:
+        with late:
+            late.socket.listen()
+            late.handle_request()
+
+    coming = threading.Timer(1.0, come_in)
+    coming.start()
+    commit = desk.commit("second")
+    assert "run 1 is queued" in desk.git("push", "origin", "main")
+    coming.join()
+    assert desk.commits() == [commit]
 
 
 def test_a_push_that_was_missed_comes_before_the_next_one(desk: Desk) -> None:

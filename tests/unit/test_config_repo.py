@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +52,7 @@ def test_a_write_is_one_commit_with_trailers_and_the_folder_follows(
     assert git("status", "--porcelain", cwd=clone.path) == ""
     pushed = clone.pushed_at(written.commit.sha)
     assert pushed is not None
-    assert abs(pushed - written.commit.when.timestamp()) < 5
+    assert abs(pushed - written.commit.when.timestamp()) < 30
     assert [c.subject for c in clone.log(path=FILE)] == ["Run three", "Begin"]
 
 
@@ -230,9 +229,7 @@ def test_files_are_laid_into_the_folder_and_never_over_the_readers_own(
 
 
 def test_a_git_server_that_is_down_is_named(clone: ConfigRepo) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}/config.git"
+    address = "http://127.0.0.1:1/config.git"
     git("remote", "set-url", "origin", address, cwd=clone.path)
     with pytest.raises(GitServerAway, match=address):
         clone.write(Message("Run three"), replicas(3))

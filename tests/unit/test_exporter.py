@@ -17,9 +17,9 @@ from prometheus_client import generate_latest
 from labs.exporter import cluster, metrics
 from labs.exporter.cluster import (
     CANCELED,
-    DEPLOYMENT,
     METADATA,
     POD,
+    WHOLE,
     Kustomization,
     Managed,
     Name,
@@ -328,6 +328,24 @@ def test_a_look_tells_what_is_said_and_what_runs(auto: Office, repo: Repo) -> No
         value for name, value in found.items() if name.startswith("gitops_drift_corrected_t")
     ]
     assert number == 1
+    # What somebody had changed, and what it is now that Flux has put it right.
+    wrong = deployment(image, when="2")
+    wrong["spec"] |= {"replicas": 5}
+    api.objects["Deployment"] = [wrong]
+    looking.look()
+    api.objects["Deployment"] = [deployment(image, when="3")]
+    looking.look()
+    [name] = [name for name in values(looking) if "drift_corrected_field" in name]
+    for word in ('field="replicas"', 'cluster="5"', 'git="2"', 'object="hello"', "apps"):
+        assert word in name
+    # An agent that Git asks for is told of, whether or not it is there.
+    known = flux_object(git("rev-parse", "main", cwd=auto.server))
+    known["status"]["inventory"]["entries"].append(
+        {"id": "flux-system_notification-controller_apps_Deployment", "v": "v1"}
+    )
+    api.objects["Kustomization"] = [known]
+    looking.look()
+    assert values(looking)['gitops_agent_runs{controller_name="notification-controller"}'] == 0
 
 
 def test_what_does_not_answer_is_told_and_the_rest_goes_on(
@@ -498,7 +516,7 @@ def test_the_page_lists_exactly_the_metrics_that_there_are(repo: Repo) -> None:
 def test_its_account_may_list_what_it_reads_and_nothing_else() -> None:
     documents = yaml.safe_load_all((HERE / "access.yaml").read_text())
     [role] = [document for document in documents if document["kind"] == "ClusterRole"]
-    kinds = (cluster.KUSTOMIZATION, GIT_REPOSITORY, DEPLOYMENT, POD, *METADATA)
+    kinds = (cluster.KUSTOMIZATION, GIT_REPOSITORY, POD, *WHOLE, *METADATA)
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
     assert {
         (group, resource)

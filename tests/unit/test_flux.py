@@ -105,6 +105,16 @@ def test_inventory_suspension_and_message() -> None:
     assert flux.unwell(found) == "why"
 
 
+def test_the_inventory_has_names_with_colons() -> None:
+    found = kustomization()
+    ids = ["_system__reader_rbac.authorization.k8s.io_ClusterRole", "a_b__c__d_rbac_RoleBinding"]
+    found["status"]["inventory"]["entries"] = [{"id": ident, "v": "v1"} for ident in ids]
+    assert flux.inventory(found) == [
+        ("ClusterRole", "", "system:reader"),
+        ("RoleBinding", "a", "b:c:d"),
+    ]
+
+
 def test_polls_are_read_from_the_log() -> None:
     def line(ts: str, name: str, msg: str) -> str:
         return json.dumps({"ts": ts, "msg": msg, "GitRepository": {"name": name}})

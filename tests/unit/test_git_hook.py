@@ -126,5 +126,42 @@ def test_without_a_user_nothing_is_taken(desk: Desk) -> None:
     assert "a push without a user" in done.stderr
 
 
+ODD = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\xa0\r."
+"""What Python takes for the end of a line, or for white space, and Git does not."""
+
+
+def test_a_subject_may_hold_what_python_takes_for_the_end_of_a_line(desk: Desk) -> None:
+    desk.commit(f"mine {ODD}")
+    desk.commit("")  # no subject at all
+    desk.git("push", "origin", "main")
+    forged = desk.commit(f"forged\x1b[2J{ODD.join('abc')}", as_user="instructor")
+    said = desk.refused("origin", "main")
+    assert "1 of 1 new commit(s)" in said
+    assert f"{forged[:8]} author {mail('instructor')} (forged [2Ja .b .c)" in said
+
+
+def test_a_message_that_is_no_utf_8_is_judged_as_any_other(desk: Desk) -> None:
+    desk.git("config", "i18n.commitEncoding", "none-that-git-knows")
+    desk.commit("caf\udce9 \udcff")
+    desk.git("push", "origin", "main")
+    desk.commit("caf\udce9", as_user="instructor")
+    assert f"author {mail('instructor')} (caf)" in desk.refused("origin", "main")
+
+
+def test_a_tag_s_name_cannot_pass_for_its_maker(desk: Desk) -> None:
+    head = f"object {desk.git('rev-parse', 'HEAD').strip()}\ntype commit\n"
+    name = f"tag v3\u2028tagger x <{mail('attendee')}> 1 +0000\n"
+    tag = f"{head}{name}tagger y <{mail('instructor')}> 1700000000 +0000\n\nx\n"
+    (desk.clone / "tag").write_text(tag)
+    made = desk.git("hash-object", "-t", "tag", "-w", "--literally", "tag").strip()
+    desk.git("update-ref", "refs/tags/v3", made)
+    assert f"made by {mail('instructor')}" in desk.refused("origin", "v3")
+
+
+def test_a_branch_s_name_may_hold_what_python_takes_for_white_space(desk: Desk) -> None:
+    desk.git("push", "origin", "HEAD:refs/heads/a\u2028b\xa0c")
+    assert "deletion of the branch" in desk.refused("origin", ":refs/heads/a\u2028b\xa0c")
+
+
 def test_the_hook_and_the_lab_agree_on_addresses() -> None:
     assert f'DOMAIN = "{DOMAIN}"' in HOOK.read_text()

@@ -225,6 +225,15 @@ def test_a_message_with_strange_signs_breaks_nothing(auto: Office) -> None:
     assert [one[0] for one in told(history(auto.desk.repo))] == ["commit", "release"]
 
 
+def test_what_python_takes_for_the_end_of_a_line_is_a_sign_as_any_other(auto: Office) -> None:
+    path, repo = auto.desk.repo.path, auto.desk.repo
+    words = "Odd \u2028 \x85 \x0b \x0c \x1c\n\nLab-Reason: x\u2028Lab-By: instructor"
+    git("commit", "--quiet", "--allow-empty", "-m", words, cwd=path)
+    git("push", "--quiet", "origin", "HEAD:main", cwd=path)
+    assert repo.commit().trailers == {"Lab-Reason": "x\u2028Lab-By: instructor"}
+    assert repo.commit().sha in repo.pushes()
+
+
 def test_a_reason_cannot_forge_another_trailer(auto: Office) -> None:
     auto.do(release(auto.desk, "hello", "1.0.0", reason="x\nLab-By: instructor"))
     assert auto.desk.repo.commit().trailers["Lab-By"] == "attendee"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labs.errors import LabError
-from labs.exercises import incident, incident_checks, incident_evidence, incident_over
+from labs.exercises import incident_checks, incident_evidence, incident_over, incident_rule
 from labs.exercises import incident_report as report
 from labs.exercises.evidence import HELLO
 from labs.exercises.incident_checks import TRAFFIC
@@ -201,14 +201,14 @@ def test_an_alert_is_the_readers_and_has_to_have_a_moment_of_rest_in_its_test(
 ) -> None:
     assert incident_evidence.alerts(repo) == []
     tests = f"{RULES}/tests/burn.yml"
-    eager = incident.TEST.replace("- alertname: BudgetBurnsFast #", "# - alertname: Burns #")
+    eager = incident_rule.TEST.replace("- alertname: BudgetBurnsFast #", "# - alertname: Burns #")
     eager = "\n".join(
         line for line in eager.splitlines() if not line.endswith(("eval_time: 1m", "5m30s"))
     )
-    push(repo, "Alert", (BURN, "", incident.RULE), (tests, "", eager))
+    push(repo, "Alert", (BURN, "", incident_rule.RULE), (tests, "", eager))
     assert incident_evidence.alerts(repo) == ["BudgetBurnsFast"]
     assert not incident_checks._rests(repo, "BudgetBurnsFast")
-    push(repo, "Rest", (tests, eager, incident.TEST))
+    push(repo, "Rest", (tests, eager, incident_rule.TEST))
     assert incident_checks._rests(repo, "BudgetBurnsFast")
 
 
@@ -232,7 +232,7 @@ def test_how_soon_an_alert_fired_and_was_over_is_told_from_the_record(
     for fact in (incident_checks.noticed_fact, incident_over.clear_fact):
         with pytest.raises(NotYet):
             fact(Attempt(instance))
-    push(repo, "Alert", (BURN, "", incident.RULE))
+    push(repo, "Alert", (BURN, "", incident_rule.RULE))
     gone_wrong(repo)
     [bad] = incident_evidence.released(repo, BAD)
     [back] = incident_evidence.rolled_back(repo)

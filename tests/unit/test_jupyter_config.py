@@ -45,6 +45,9 @@ def test_it_listens_on_loopback_and_asks_nobody(lab: Instance) -> None:
 
 def test_a_link_comes_with_its_port(lab: Instance) -> None:
     assert set(jupyter_config.write(lab)["server"]["ServerProxy"]["servers"]) == {"git-pages"}
+    write_json(lab.root / "ports.json", {"jupyter": 8999, "prometheus": 9099})
+    links = jupyter_config.write(lab)["server"]["ServerProxy"]["servers"]
+    assert links["prometheus"]["launcher_entry"]["path_info"] == "prometheus/query"
     write_json(lab.root / "ports.json", {"jupyter": 8999})
     assert jupyter_config.write(lab)["server"]["ServerProxy"]["servers"] == {}
 

@@ -10,7 +10,8 @@ import pytest
 from labs.errors import LabError
 from labs.instance import Instance
 from labs.platform import keys
-from labs.platform.kubernetes import ClusterUnreachable, api
+from labs.platform.api_errors import ClusterUnreachable
+from labs.platform.kubernetes import api
 
 
 @pytest.fixture

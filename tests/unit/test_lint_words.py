@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labs.gitops.compare import told
-from labs.gitops.lint import Verdict, sorted_words, stray_markers
+from labs.gitops.compare import placed, told
+from labs.gitops.lint import sorted_words, stray_markers
+from labs.gitops.lint_folders import Verdict
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 
 LIVE = """\
 diff -u -N /tmp/LIVE-1/apps.v1.Deployment.production.hello /tmp/MERGED-2/apps.v1.Deployment.hello
@@ -36,6 +39,34 @@ def test_a_difference_bears_its_object_s_name_and_no_noise() -> None:
         "+  replicas: 2",
     ]
     assert told("") == []
+
+
+class Spaces(Cluster):
+    """A cluster with these namespaces."""
+
+    def __init__(self, *names: str, ending: str = "") -> None:
+        self._names, self._ending = names, ending
+
+    def list(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        selector: str | None = None,
+    ) -> list[Object]:
+        assert (api_version, kind) == ("v1", "Namespace")
+        ending = {self._ending: {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
+        return [{"metadata": {"name": one, **ending.get(one, {})}} for one in self._names]
+
+
+def test_what_has_no_namespace_to_be_in_is_told_apart() -> None:
+    """Whether the commit brings it or has lost it: the API server cannot be asked of either."""
+    space = {"kind": "Namespace", "metadata": {"name": "production"}}
+    service = {"kind": "Service", "metadata": {"name": "hello", "namespace": "production"}}
+    assert placed(Spaces("default"), [space, service]) == ([space], [service])
+    assert placed(Spaces("default"), [service]) == ([], [service])
+    assert placed(Spaces("production", ending="production"), [service]) == ([], [service])
+    assert placed(Spaces("production"), [space, service]) == ([space, service], [])
 
 
 def test_a_kind_whose_crd_comes_with_the_commit_is_not_judged() -> None:

@@ -75,7 +75,7 @@ def test_it_is_drawn_anew_beside_its_cell_and_ends(
 
         def update(self, text: str, drawing: str = "") -> None:
             drawn.append(drawing)
-            if len(drawn) >= 3:
+            if len(drawn) >= 2:
                 enough.set()
 
     monkeypatch.setattr(show, "Live", Live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from labs.errors import LabError
-from labs.instance import PROJECT
+from labs.instance import PREFERRED_PORTS, PROJECT
 from labs.platform import machine
 
 ROLES = sorted((PROJECT / "scripts" / "roles").glob("*/tasks/*.yml"))
@@ -51,6 +52,12 @@ def test_a_change_is_documented_with_its_undo(name: str) -> None:
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith(f"| {name} |")]
     assert len(rows) == 1, f"docs/machine.md needs one row for the task {name!r}"
     assert all(cell.strip() for cell in rows[0].strip("|").split("|"))
+
+
+def test_the_row_of_listening_ports_has_each_that_a_lab_prefers() -> None:
+    [row] = [line for line in PAGE.read_text().splitlines() if line.startswith("| listening ports")]
+    told = [int(number) for number in re.findall(r"\b\d{4}\b", row)]
+    assert sorted(told) == sorted(PREFERRED_PORTS.values())
 
 
 def test_every_documented_task_exists() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import importlib.util
 import json
 import subprocess
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import yaml
@@ -88,9 +89,76 @@ def test_versions_stay(tag: str) -> None:
     assert manifests.is_version(tag)
 
 
-@pytest.mark.parametrize("tag", ["latest", "main", "7", "v1", "pr-1.2.3", "sha256:ab"])
+@pytest.mark.parametrize("tag", ["sha-1a2b3c4", "sha-1a2b3c4d5e6f", f"sha-{'a' * 40}"])
+def test_the_tags_of_commits_stay(tag: str) -> None:
+    assert manifests.is_commit(tag)
+    assert not manifests.is_version(tag)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "latest",
+        "main",
+        "7",
+        "v1",
+        "pr-1.2.3",
+        f"sha256:{'ab' * 32}",
+        "sha-main",
+        "sha-1a2b",
+        "sha-",
+    ],
+)
 def test_other_tags_move(tag: str) -> None:
     assert not manifests.is_version(tag)
+    assert not manifests.is_commit(tag)
+
+
+def test_ci_tags_commits_in_the_way_that_stays() -> None:
+    workflow = (PROJECT / "sample-app/.github/workflows/image.yml").read_text()
+    assert 'COMMIT_TAG=sha-$(git rev-parse --short=12 HEAD)"' in workflow
+
+
+class Store:
+    """A registry behind the gate that has some tags, by their digests."""
+
+    def __init__(self, tags: dict[str, str]) -> None:
+        self.tags = tags
+
+    def __call__(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
+    ) -> SimpleNamespace:
+        tag = path.rpartition("/")[2]
+        if method == "PUT":
+            self.tags[tag] = digest_of(body or b"")
+        status = {"PUT": 201}.get(method, 200 if tag in self.tags else 404)
+        told = {"Docker-Content-Digest": self.tags[tag]} if tag in self.tags else {}
+        return SimpleNamespace(status=status, reason="x", headers=told, read=lambda: b"")
+
+
+def digest_of(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("tag", "todo"), [("1.0.0", "a higher version"), ("sha-1a2b3c4d5e6f", "commit anew")]
+)
+def test_a_tag_that_stays_is_written_once_and_again_with_the_same_content(
+    tag: str, todo: str, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    store = Store({})
+    monkeypatch.setattr(manifests, "ask", store)
+    for body, status in ((b"one", b"201"), (b"one", b"201"), (b"two", b"403")):
+        manifests.put(f"/v2/hello/manifests/{tag}", body, {})
+        manifests.sys.stdout.flush()
+        said = capfdbinary.readouterr().out
+        assert said.startswith(b"Status: " + status), body
+    assert f"hello:{tag} is there already with other content".encode() in said
+    assert todo.encode() in said
+    assert store.tags == {tag: digest_of(b"one")}
+    for body in (b"one", b"two"):
+        manifests.put("/v2/hello/manifests/latest", body, {})
+    assert store.tags["latest"] == digest_of(b"two")
 
 
 def test_a_registry_that_is_away_is_told_as_such() -> None:

@@ -199,7 +199,7 @@ def test_a_lost_race_is_found_after_rebase_and_merge(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(deploy_checks, "live", lambda attempt, commit: None)
-    assert "met a colleague's" in undone(deploy_checks.lost_race, instance)
+    assert "met a release" in undone(deploy_checks.lost_race, instance)
     reader.edit((HELLO, "Hello from Git", "Two desks"))
     reader.commit("Greet")
     colleague.move("0.9.0", "1.0.0", event="release")
@@ -221,7 +221,7 @@ def test_one_after_the_other_is_no_race(
     monkeypatch.setenv("GIT_AUTHOR_DATE", "2026-01-01T10:01:00Z")
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-01T10:01:00Z")
     reader.push("Greet", (HELLO, "Hello from Git", "Later"))
-    assert "met a colleague's" in undone(deploy_checks.lost_race, instance)
+    assert "met a release" in undone(deploy_checks.lost_race, instance)
 
 
 KUSTOMIZATION = deploy_faults.KUSTOMIZATION

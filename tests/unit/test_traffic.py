@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 import yaml
@@ -18,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from labs.errors import LabError
 from labs.gitops import traffic
-from labs.instance import PROJECT
+from labs.instance import PROJECT, next_free_port
 from labs.platform.loopback import fetch
 from labs.traffic import load
 from labs.traffic.__main__ import rate
@@ -28,6 +29,7 @@ from labs.wait import NotYet, wait_for
 from scripts.supply import catalogue
 from tests.unit.engine_desk import Office, office, template
 
+Sent: TypeAlias = tuple[float, dict[str, float]]
 HERE = PROJECT / "config-repo-template" / "monitoring" / "traffic"
 
 
@@ -92,27 +94,34 @@ def counted(registry: CollectorRegistry) -> dict[str, float]:
 
 
 def test_an_app_that_hangs_slows_nobody_down_and_is_waited_for_in_the_end() -> None:
-    async def sent(seconds: float, most: int) -> tuple[dict[str, float], float | None]:
+    async def sent(most: int, enough: Callable[[float, dict[str, float]], bool]) -> Sent:
+        answers = asyncio.Event()
+
         async def hangs() -> str:
-            await asyncio.sleep(0.5)
+            await answers.wait()
             return "200"
 
         busy = Load(hangs, rate=100, most=most)
         ended = asyncio.Event()
         running = asyncio.create_task(busy.run(ended))
-        await asyncio.sleep(seconds)
-        ended.set()
-        waiting = busy.registry.get_sample_value("traffic_requests_under_way")
-        await running
-        return counted(busy.registry), waiting
 
-    found, waiting = asyncio.run(sent(0.4, most=1000))
-    assert waiting is not None
-    assert waiting > 10, "one after the other, only one would be under way"
+        def waiting() -> float:
+            return busy.registry.get_sample_value("traffic_requests_under_way") or 0
+
+        async with asyncio.timeout(20):
+            while not enough(waiting(), counted(busy.registry)):
+                await asyncio.sleep(0.01)
+        ended.set()
+        asyncio.get_running_loop().call_soon(answers.set)
+        left = waiting()
+        await running
+        return left, counted(busy.registry)
+
+    # One after the other, only one would be under way.
+    waiting, found = asyncio.run(sent(1000, lambda waiting, _: waiting > 10))
     assert found == {"200": waiting}, "each that was sent was waited for"
-    found, waiting = asyncio.run(sent(0.4, most=5))
+    waiting, found = asyncio.run(sent(5, lambda _, found: found.get(NOT_SENT, 0) > 10))
     assert found["200"] == waiting == 5
-    assert found[NOT_SENT] > 10
 
 
 def test_what_was_missed_while_held_up_is_not_asked_at_once(
@@ -153,14 +162,15 @@ def test_the_process_tells_its_metrics_and_ends_when_told(tmp_path: Path) -> Non
     told = yaml.safe_load((HERE / "deployment.yaml").read_text())
     [pod] = told["spec"]["template"]["spec"]["containers"]
     assert pod["command"][1:] == ["-m", "labs.traffic"]
+    port = next_free_port(19401, set())
     process = subprocess.Popen(
         [sys.executable, *pod["command"][1:]],
         cwd=PROJECT,
-        env={**os.environ, "TRAFFIC_TARGET": "http://127.0.0.1:1/", "PORT": "19401"},
+        env={**os.environ, "TRAFFIC_TARGET": "http://127.0.0.1:1/", "PORT": str(port)},
     )
 
     def scraped() -> str:
-        text = fetch("http://127.0.0.1:19401/metrics").body.decode()
+        text = fetch(f"http://127.0.0.1:{port}/metrics").body.decode()
         if f'traffic_requests_total{{code="{NO_ANSWER}"}}' not in text:
             raise NotYet("nothing was sent yet")
         return text

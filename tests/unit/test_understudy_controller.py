@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
@@ -66,8 +67,10 @@ def play(
 
     late = threading.Timer(10, controller.stop)
     late.start()
-    controller.run(work)
-    late.cancel()
+    try:
+        controller.run(work)
+    finally:
+        late.cancel()
     return seen
 
 
@@ -101,9 +104,29 @@ def test_a_failure_is_tried_again() -> None:
     assert play(Script(([policy("a")], "1")), ["a"] * 4, reconcile) == ["a"] * 4
 
 
+def test_a_bug_in_one_object_s_reconcile_is_told_and_the_others_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    times = iter(range(9))
+
+    def reconcile(name: str) -> float | None:
+        if name == "bad":
+            raise ZeroDivisionError("by nought")
+        return None if next(times) else 0.05
+
+    seen = play(Script(([policy("bad"), policy("good")], "1")), ["x"] * 6, reconcile)
+    assert seen[:2] == ["bad", "good"]
+    assert (seen.count("bad"), seen.count("good")) == (4, 2)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [line for line in lines if line["level"] == "error" and line.get("name") == "bad"]
+    assert len(told) >= 3
+    assert "ZeroDivisionError: by nought (" in told[0]["msg"]
+    assert "test_understudy_controller.py:" in told[0]["msg"]
+
+
 def test_what_is_due_comes_again_and_the_earlier_first() -> None:
     script = Script(([policy("late"), policy("soon")], "1"))
-    seen = play(script, ["x"] * 4, lambda name: 0.2 if name == "late" else 0.05)
+    seen = play(script, ["x"] * 4, lambda name: 5.0 if name == "late" else 0.05)
     assert seen[:4] == ["late", "soon", "soon", "soon"]
 
 

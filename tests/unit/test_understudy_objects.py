@@ -200,20 +200,20 @@ def test_a_selector_that_is_none_is_refused(expression: Mapping[str, Any]) -> No
 def test_the_path_is_the_one_that_flux_computes() -> None:
     found = a("Receiver", {})
     wanted = hashlib.sha256(b"tokenhelloflux-system").hexdigest()
-    assert webhook_path("token", found) == f"/hook/{wanted}"
+    assert webhook_path(b"token", found) == f"/hook/{wanted}"
 
 
 @pytest.mark.parametrize("name", ["sha1", "sha256", "sha512"])
 def test_a_signature_by_the_token_is_right(name: str) -> None:
     right = f"{name}={hmac.new(b'token', b'body', name).hexdigest()}"
-    assert signed(right, b"body", "token")
-    assert not signed(right, b"other", "token")
-    assert not signed(right, b"body", "other")
+    assert signed(right, b"body", b"token")
+    assert not signed(right, b"other", b"token")
+    assert not signed(right, b"body", b"other")
 
 
 @pytest.mark.parametrize("told", ["", "sha256=", "sha256", "md5=00", "sha256=é", "=="])
 def test_any_other_is_not(told: str) -> None:
-    assert not signed(told, b"body", "token")
+    assert not signed(told, b"body", b"token")
 
 
 @pytest.fixture

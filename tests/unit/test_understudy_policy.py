@@ -119,8 +119,13 @@ def test_a_filter_may_match_anywhere() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["(?=1)", "(?<!a)b", r"(a)\1", "(?>a)", "a++", "[[:alpha:]]", r"\pL", "(", "a{,3}", "[a-"],
-)
+    ["(?=1)", "(?<!a)b", r"(a)\1", "(?>a)", "a++", "[[:alpha:]]", r"\pL", "(", "a{,3}", "[a-",
+     r"1\Z", "(?x)a b", "(?x:a b)", "(?#c)", "(?a)x", "(?u)a", "(?L)a", "(?i-x:a)", r"\u0041",
+     r"\U00000041", r"\N{BULLET}", r"[\b]", r"[\1]", r"\é", "(?i)\u017f", "(?i)[\u212a]",
+     "[a[:digit:]]", "[^[:digit:]]", "[][:digit:]]", "[a&&b]",
+     "a{1001}", "a{1001,}", "a{2,1001}", "(a{50}){50}", "(?:(a{1001}){0})b", "a{4294967296}",
+     "a{01}", "a{1,02}", "a{,}", "(" * 5000, "(" * 5000 + ")" * 5000],
+)  # fmt: skip
 def test_what_go_does_not_read_that_way_is_refused(text: str) -> None:
     with pytest.raises(BadPattern):
         compile_pattern(text)
@@ -128,8 +133,11 @@ def test_what_go_does_not_read_that_way_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [r"^v?(\d+)\.(\d+)$", "(?i)RC", "(?:a|b)+?", "[^-]+", r"\bx\b", "a{2,3}", "(?P<ts>[0-9]+)"],
-)
+    [r"^v?(\d+)\.(\d+)$", "(?i)RC", "(?:a|b)+?", "[^-]+", r"\bx\b", "a{2,3}", "(?P<ts>[0-9]+)",
+     r"\A[:,]\x41\.\_\0", "[]{,3}(?#]", r"[^\]x(?#]", r"\[:alpha:]", r"\(?#", r"[\w.\-]",
+     "(?ms-i:a)", "(a{20}){50}", "(a{2,}){500}", "(?:a{0}){1000}", "((a+)*){1000}", "a{0}",
+     "a{0,1}", "{}", "a{"],
+)  # fmt: skip
 def test_what_both_read_alike_is_taken(text: str) -> None:
     assert compile_pattern(text).pattern == text
 

@@ -17,7 +17,6 @@ from ruamel.yaml import YAML
 from labs.gitops.draft import Draft
 from labs.instance import Instance
 from labs.platform import credentials, files, flux, kubernetes
-from labs.run import run
 from scripts.supply import api as supply
 
 HERE = Path(__file__).parent
@@ -131,13 +130,8 @@ def _understudy() -> Mapping[str, str]:
 
 def _flux() -> Mapping[str, str]:
     """Return Flux's own manifests of the three controllers; all else of them is there already."""
-    wanted = ",".join((*flux.COMPONENTS, *COMPONENTS))
-    exported = run(
-        *(supply.tool("flux"), "install", "--export", "--network-policy=false"),
-        f"--components={wanted}",
-    )
     kept = []
-    for document in exported.split("\n---\n"):
+    for document in flux.manifests((*flux.COMPONENTS, *COMPONENTS)).split("\n---\n"):
         found = YAML(typ="safe", pure=True).load(document)
         labels = ((found or {}).get("metadata") or {}).get("labels") or {}
         if labels.get("app.kubernetes.io/component") in COMPONENTS:

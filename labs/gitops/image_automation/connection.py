@@ -13,7 +13,7 @@ from pathlib import Path
 from labs.errors import LabError
 from labs.gitops import image_automation
 from labs.instance import Instance, write_json
-from labs.platform import flux, git_server, kubernetes
+from labs.platform import flux, git_server, kubernetes, objects
 from labs.platform.kubernetes import Cluster
 
 LISTENER = "flux"
@@ -80,7 +80,7 @@ def _wake(cluster: Cluster) -> None:
     """Have those that failed for want of a Secret try again now, not when their patience ends."""
     for api, kind, name in WAITING:
         found = cluster.get(api, kind, name, flux.NAMESPACE)
-        if found is not None and kubernetes.condition(found, "Ready")[0] != "True":
+        if found is not None and objects.condition(found, "Ready")[0] != "True":
             flux.reconcile(cluster, api, kind, name)
 
 

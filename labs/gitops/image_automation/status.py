@@ -9,10 +9,15 @@ from labs.gitops import image_automation, instances
 from labs.gitops.config_repo import attendees
 from labs.gitops.image_automation import connection
 from labs.instance import Instance
-from labs.platform import flux, git_server, kubernetes
-from labs.platform.kubernetes import Cluster, Object
+from labs.platform import flux, git_server, kubernetes, objects
+from labs.platform.kubernetes import Cluster
+from labs.platform.objects import Object
 from labs.platform.status import Part
 from labs.wait import NotYet
+
+PROGRAMMED = 10.0
+"""Seconds from a pod that is ready to a node that knows where its Service's requests go, at most;
+the cluster stamps whole seconds."""
 
 
 def parts(instance: Instance) -> list[Part]:
@@ -124,10 +129,10 @@ def _listening_since(cluster: Cluster) -> float:
     name = image_automation.RECEIVER
     receiver = cluster.get(connection.NOTIFICATION_API, "Receiver", name, flux.NAMESPACE)
     pods = cluster.get("apps/v1", "Deployment", "notification-controller", flux.NAMESPACE)
-    stamps = (kubernetes.since(receiver, "Ready"), kubernetes.since(pods, "Available"))
-    return max(map(flux.moment, stamps)) + 1.0 if all(stamps) else 0.0  # stamps are whole seconds
+    stamps = (objects.since(receiver, "Ready"), objects.since(pods, "Available"))
+    return max(map(flux.moment, stamps)) + PROGRAMMED if all(stamps) else 0.0
 
 
 def _ready(name: str, found: Object) -> Part:
-    status, message = kubernetes.condition(found, "Ready")
+    status, message = objects.condition(found, "Ready")
     return Part(name, status == "True", message.splitlines()[0] if message else "not ready yet")

@@ -1,4 +1,4 @@
-"""What Prometheus' and Alertmanager's own tools have against the files of monitoring/.
+"""What Prometheus' and Alertmanager's own tools, and YAML, have against the files of monitoring/.
 
 Each finding begins with the file, below the repo's root, and the line, wherever one can be told.
 `lab lint` calls this before a push, and the Git server's hook at the push: so nothing is imported
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from labs.gitops import yaml_places
-from labs.gitops.monitoring import FOLDER, check_dashboards, check_paths
+from labs.gitops.monitoring import FOLDER, check_dashboards, check_paths, check_yaml
 from labs.gitops.monitoring.dashboards import DASHBOARDS
 from labs.gitops.yaml_places import Unreadable
 from labs.run import CommandFailed, run
@@ -35,21 +35,24 @@ def problems(root: Path, tool: Callable[[str], Path]) -> list[str]:
     promtool = tool("promtool")
     rules = sorted((root / RULES).glob("*.yml"))
     dashboards = sorted((root / DASHBOARDS).glob("*.json"))
-    found = unnamed(root, rules) + unnamed(root, dashboards)
-    for path in sorted((root / FOLDER / "prometheus").glob("*.yml")):
+    scrapes = sorted((root / FOLDER / "prometheus").glob("*.yml"))
+    routes = sorted((root / FOLDER / "alertmanager").glob("*.yml"))
+    tests = sorted((root / RULES / "tests").glob("*.yml"))
+    found = check_yaml.problems(root, [*rules, *tests, *scrapes, *routes])
+    found += unnamed(root, rules) + unnamed(root, dashboards)
+    for path in scrapes:
         # Syntax alone: the files that it names, such as the token, are in the pod and not here.
         found += judged(root, path, promtool, "check", "config", "--syntax-only", path)
     wrong = []
     if not well(root, rules, promtool, "check", "rules"):
         for path in rules:
             wrong += judged(root, path, promtool, "check", "rules", path)
-    tests = sorted((root / RULES / "tests").glob("*.yml"))
     wrong += check_paths.problems(root, tests, "rule_files")
     found += wrong
     # A test of rules that cannot be read says the same again, of itself.
     for path in [] if wrong or well(root, tests, promtool, "test", "rules") else tests:
         found += judged(root, path, promtool, "test", "rules", path, tell=of_tests)
-    for path in sorted((root / FOLDER / "alertmanager").glob("*.yml")):
+    for path in routes:
         outside = check_paths.problems(root, [path], "templates")
         found += outside or judged(root, path, tool("amtool"), "check-config", path)
     found += check_dashboards.problems(root, dashboards, promtool)

@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,9 @@ from pathlib import Path
 PLACE = Path(os.environ.get("GIT_NOTIFY", "/srv/git/.notify"))
 PATIENCE = 5
 """Seconds that somebody has to answer."""
+REFUSALS, PAUSE = 5, 0.5
+"""How often a connection may be refused, and the seconds between: a Service that is just coming in
+refuses for a moment, until its node knows of the pods."""
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -32,14 +36,15 @@ def subject(commit: str) -> str:
     if not commit.strip("0"):
         return ""
     words = ["git", "log", "-1", "--format=%s", commit]
-    return subprocess.run(words, check=False, capture_output=True, text=True).stdout.strip()
+    told = subprocess.run(words, check=False, capture_output=True).stdout
+    return told.decode(errors="replace").strip()
 
 
 def event(repo: str, pusher: str, lines: Iterable[str]) -> bytes:
     """Return the body of the request: what git says of the push, and each commit's subject."""
     updates = [
         {"ref": ref, "old": old, "new": new, "subject": subject(new)}
-        for old, new, ref in (line.split() for line in lines)
+        for old, new, ref in (line.rstrip("\n").split(" ", 2) for line in lines)
     ]
     return json.dumps({"repo": repo, "pusher": pusher, "updates": updates}).encode()
 
@@ -50,10 +55,25 @@ def tell(listener: dict[str, str], body: bytes) -> list[str]:
     signature = hmac.new(secret, body, hashlib.sha256).hexdigest()
     headers = {"Content-Type": "application/json", "X-Signature": f"sha256={signature}"}
     request = urllib.request.Request(listener["url"], data=body, headers=headers)
-    with OPENER.open(request, timeout=PATIENCE) as answer:
-        text = answer.read()
+    text = answered(request)
     said = json.loads(text).get("say", []) if text.strip() else []
     return [str(line) for line in said]
+
+
+def answered(request: urllib.request.Request) -> bytes:
+    """Send a request until somebody takes it; return the answer. Raises OSError.
+
+    What was taken is not sent again: an answer that is late may still have worked.
+    """
+    for left in reversed(range(REFUSALS)):
+        try:
+            with OPENER.open(request, timeout=PATIENCE) as answer:
+                return bytes(answer.read())
+        except urllib.error.URLError as wrong:
+            if not (left and isinstance(wrong.reason, ConnectionRefusedError)):
+                raise
+            time.sleep(PAUSE)
+    raise AssertionError("the last refusal is raised")
 
 
 def note(path: Path, told: dict[str, str]) -> None:

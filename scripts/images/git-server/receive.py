@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import checks
@@ -62,6 +62,9 @@ class Commit:
     author: str
     committer: str
     subject: str
+
+
+FIELDS = len(fields(Commit))
 
 
 def judge(updates: Iterable[Update], user: str, repo: str) -> None:
@@ -171,7 +174,9 @@ def judge_commits(update: Update, user: str) -> None:
     commits = new_commits(update.new)
     foreign = [c for c in commits if {c.author, c.committer} != {mine}]
     if foreign:
-        shown = [f"{c.id[:8]} {wrong(c, mine)} ({c.subject[:40]})" for c in foreign[:SHOWN]]
+        shown = [
+            f"{c.id[:8]} {wrong(c, mine)} ({one_line(c.subject, 40)})" for c in foreign[:SHOWN]
+        ]
         if len(foreign) > SHOWN:
             shown.append(f"and {len(foreign) - SHOWN} more")
         raise Refused(
@@ -210,13 +215,15 @@ def mend(commits: list[Commit], *, only_last: bool) -> str:
 
 def new_commits(tip: str) -> list[Commit]:
     """Return the commits that the push brings, newest first; those that are there already not."""
-    listing = git("log", "--format=%H%x00%ae%x00%ce%x00%s", tip, "--not", "--all")
-    return [Commit(*line.split("\0")) for line in listing.splitlines()]
+    listing = git("log", "-z", "--format=%H%x00%ae%x00%ce%x00%s", tip, "--not", "--all")
+    # Told apart by NUL alone, which no commit can hold: a subject may have all other characters.
+    cells = listing.split("\0")
+    return [Commit(*cells[at : at + FIELDS]) for at in range(0, len(cells) - FIELDS + 1, FIELDS)]
 
 
 def tagger_of(tag: str) -> str:
     """Return the address in a tag object's header; empty if there is none."""
-    for line in git("cat-file", "tag", tag).splitlines():
+    for line in git("cat-file", "tag", tag).split("\n"):  # the tag's name may hold other breaks
         if line.startswith("tagger "):
             return line.partition("<")[2].partition(">")[0]
         if not line:
@@ -227,7 +234,7 @@ def tagger_of(tag: str) -> str:
 def main() -> int:
     """Read git's list of updates from stdin; return 0 if the push may go on."""
     user = os.environ.get("REMOTE_USER", "")
-    updates = [Update(*line.split()) for line in sys.stdin]
+    updates = [Update(*line.rstrip("\n").split(" ", 2)) for line in sys.stdin]
     repo = Path.cwd().name.removesuffix(".git")
     try:
         judge(updates, user, repo)

@@ -14,9 +14,12 @@ class Refused(Exception):
 
 
 def git(*words: str) -> str:
-    """Return what git wrote to stdout. Raises CalledProcessError."""
-    done = subprocess.run(["git", *words], check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip()
+    """Return what git wrote to stdout, byte for byte: a name or a subject may hold anything.
+
+    Raises CalledProcessError.
+    """
+    done = subprocess.run(["git", *words], check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode(errors="surrogateescape").strip()
 
 
 def holds(*words: str) -> bool:

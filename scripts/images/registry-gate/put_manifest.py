@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -I
-"""Writes a manifest to the registry, unless it would make a version's tag mean something else.
+"""Writes a manifest to the registry, unless it would make a tag that stays mean something else.
 
 A version is what Git names and the cluster runs; if its tag could move, a rollback might not bring
-back what ran. Tags that are no versions (`latest`, `main`) may move.
+back what ran. A commit's tag (`sha-1a2b3c4d5e6f`, as CI gives one) says what an image was made of;
+if it could move, nobody would know any more. All other tags (`latest`, `main`) may move.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ LIMIT = 4 * 1024 * 1024
 """Bytes of a manifest; the registry's own limit."""
 
 VERSION = re.compile(r"v?\d+(\.\d+)+([-+._][A-Za-z0-9._+-]*)?")
+COMMIT = re.compile(r"sha-[0-9a-f]{7,64}")
 TYPES = (
     "application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.oci.image.index.v1+json, "
@@ -50,6 +52,11 @@ def is_version(reference: str) -> bool:
     return VERSION.fullmatch(reference) is not None
 
 
+def is_commit(reference: str) -> bool:
+    """Return whether a tag names the commit that an image was made from, which stays as well."""
+    return COMMIT.fullmatch(reference) is not None
+
+
 def ask(method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> HTTPResponse:
     """Return the registry's answer to one request."""
     store = Store()
@@ -72,17 +79,18 @@ def refuse(status: str, code: str, message: str) -> None:
 def put(path: str, body: bytes, headers: dict[str, str]) -> None:
     """Pass the manifest on, or refuse it, while nobody else may write a tag."""
     name, _, reference = path.removeprefix("/v2/").rpartition("/manifests/")
-    if is_version(reference):
+    if is_version(reference) or is_commit(reference):
         seen = ask("HEAD", path, {**headers, "Accept": TYPES})
         digest = "sha256:" + hashlib.sha256(body).hexdigest()
         there = seen.headers.get("Docker-Content-Digest", "")
         if seen.status == 200 and there != digest:
+            what = "version" if is_version(reference) else "commit's image"
+            todo = "build it under a higher version" if is_version(reference) else "commit anew"
             refuse(
                 "403 Forbidden",
                 "DENIED",
                 f"{name}:{reference} is there already with other content ({there[:19]}, "
-                f"pushed: {digest[:19]}); expected a version that never changes; "
-                "next: build it under a higher version",
+                f"pushed: {digest[:19]}); expected a {what} that never changes; next: {todo}",
             )
             return
         if seen.status == 401:

@@ -1,0 +1,82 @@
+"""Alerts: what fires, what is silenced, what has ended; and the divergence behind each.
+
+A silence is the one thing here that is no commit: it ends by itself, and changes nothing that runs.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labs.console import books as library
+from labs.console.divergence import behind, cards
+from labs.console.rendering import form, page, redirect
+from labs.console.site import Site, asked, site
+from labs.errors import LabError
+from labs.platform import alertmanager
+from labs.receiver.board import View
+from labs.receiver.page import ALL, SEVERITIES, TIMES, USUAL, silenced_labels
+
+BY = "attendee"
+
+
+def alerts(request: Request) -> Response:
+    """Show the alerts."""
+    here = site(request)
+    firing = asked(here.alerts.value)
+    groups = firing.value.groups if firing.value else ()
+    places = asked(lambda: _places(here)).value or {}
+    return page(
+        request,
+        "alerts.html",
+        topics=("alerts", "git"),
+        firing=firing,
+        active=cards(groups, "active"),
+        quiet=cards(groups, "suppressed"),
+        behind=lambda labels: behind(labels, places),
+        times=TIMES,
+        usual=USUAL,
+        severities=SEVERITIES,
+    )
+
+
+def silence(request: Request) -> Response:
+    """Have nobody told of a group of alerts, or of one of it, for a time."""
+    here, sent = site(request), form(request)
+    view = View(groups=here.alerts.value().groups)
+    labels = silenced_labels(view, sent.get("group", ""), sent.get("alert", ALL))
+    if labels is None:
+        raise LabError(
+            "what was to be silenced fires no more",
+            expected="an alert that fires",
+            todo="nothing: go back, and look at what fires now",
+        )
+    text = sent.get("seconds", "")
+    seconds = float(text) if text.isdecimal() else 0.0
+    alertmanager.silence(here.seat, labels, seconds, BY, sent.get("reason", ""))
+    here.alerts.hurry()
+    return redirect("/alerts")
+
+
+def unsilence(request: Request) -> Response:
+    """End a silence now."""
+    here = site(request)
+    alertmanager.unsilence(here.seat, form(request).get("id", ""))
+    here.alerts.hurry()
+    return redirect("/alerts")
+
+
+def _places(here: Site) -> dict[tuple[str, str], str]:
+    """Return each workload's environment, by its namespace and name."""
+    known = library.books(here.repo())
+    return {
+        (known.namespaces[one.environment], one.app): one.environment for one in known.workloads
+    }
+
+
+ROUTES = [
+    Route("/alerts", alerts, methods=["GET"]),
+    Route("/alerts/silence", silence, methods=["POST"]),
+    Route("/alerts/unsilence", unsilence, methods=["POST"]),
+]

@@ -1,0 +1,133 @@
+"""What a reset asks of a cluster, without one: what is emptied, kept, and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from labs.platform import flux, kubernetes
+from labs.platform.objects import Object
+from labs.reset import cluster, following, spaces
+from labs.reset.contents import DISCOVERY, METADATA, Contents
+from labs.reset.starts import STARTS
+
+ALL = ["create", "delete", "deletecollection", "get", "list"]
+
+
+def resource(name: str, scope: str = "Namespaced", verbs: list[str] = ALL) -> dict[str, Any]:
+    return {"resource": name, "scope": scope, "verbs": verbs}
+
+
+def group(name: str, *resources: Object, **more: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "versions": [{"version": "v1", "resources": [*resources], **more}]}  # noqa: E501  # fmt: skip
+
+
+class Served(kubernetes.Cluster):
+    """An API server's answers; notes what was asked for."""
+
+    def __init__(self, objects: dict[str, list[str]]) -> None:
+        self.objects = objects
+        self.deleted: list[str] = []
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        accept: str = "application/json",
+        query: Mapping[str, Any] | None = None,
+    ) -> Object:
+        if path in ("/api", "/apis"):
+            assert accept == DISCOVERY
+            core = group("", resource("pods"), resource("configmaps"), resource("events"),
+                         resource("nodes", "Cluster"),
+                         resource("bindings", verbs=["create"]))  # fmt: skip
+            others = [group("apps", resource("deployments")),
+                      group("events.k8s.io", resource("events")),
+                      group("gone.example.org", resource("ghosts"), freshness="Stale")]  # fmt: skip
+            return {"items": [core] if path == "/api" else others}
+        kind = path.rpartition("/")[2]
+        if method == "DELETE":
+            assert query == {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+            self.deleted.append(path)
+            return {}
+        assert accept == METADATA
+        return {"items": [{"metadata": {"name": name}} for name in self.objects.get(kind, [])]}
+
+
+def test_a_namespace_is_emptied_of_every_kind_and_makers_of_pods_go_first() -> None:
+    served = Served({})
+    Contents(served, "production").delete()
+    where = "namespaces/production"
+    assert served.deleted[:5] == [
+        *(f"/apis/apps/v1/{where}/{kind}" for kind in ("deployments", "statefulsets")),
+        *(f"/apis/apps/v1/{where}/{kind}" for kind in ("daemonsets", "replicasets")),
+        f"/api/v1/{where}/pods",
+    ]
+    assert set(served.deleted[5:]) == {
+        *(f"/api/v1/{where}/{kind}" for kind in ("pods", "configmaps", "events")),
+        f"/apis/apps/v1/{where}/deployments",
+    }
+
+
+def test_what_a_cluster_makes_by_itself_is_not_left_over() -> None:
+    objects = {"configmaps": ["kube-root-ca.crt", "mine"], "events": ["hello.1"], "pods": []}
+    assert Contents(Served(objects), "production").left() == {"configmaps/mine"}
+
+
+def space(*managers: str, **more: object) -> Object:
+    fields = [{"manager": manager} for manager in managers]
+    return {"metadata": {"name": "production", "managedFields": fields, **more}}
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        (space("kustomize-controller"), True),
+        (space("kustomize-controller", "kubectl-label"), False),
+        (space("kubectl-create"), False),
+        (space(), False),
+        (space("kustomize-controller", deletionTimestamp="2026-06-01T09:00:00Z"), False),
+        (space("kustomize-controller", finalizers=["example.org/held"]), False),
+        (None, False),
+    ],
+)
+def test_a_namespace_is_kept_only_as_flux_made_it(found: Object | None, kept: bool) -> None:
+    assert spaces.only_fluxs(found) is kept
+
+
+def test_flux_itself_always_stays_where_it_is_well_and_monitoring_where_it_belongs() -> None:
+    class Bare(Served):
+        def get(
+            self, api_version: str, kind: str, name: str, namespace: str | None = None
+        ) -> Object | None:
+            return space("kubectl-edit")
+
+    kept = {start.lab: cluster.kept(Bare({}), start) for start in STARTS}
+    assert kept["deploy"] == {flux.NAMESPACE}
+    assert kept["incident"] == {flux.NAMESPACE, "monitoring"}
+
+
+def test_all_is_rolled_out_only_when_each_deployment_is() -> None:
+    done = {"metadata": {"generation": 1}, "spec": {"replicas": 1},
+            "status": {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1,
+                       "availableReplicas": 1}}  # fmt: skip
+    begun = {**done, "status": {**done["status"], "availableReplicas": 0}}
+    states: dict[str, Object | None] = {"one": done, "two": begun}
+
+    class Rolling(Served):
+        def get(
+            self, api_version: str, kind: str, name: str, namespace: str | None = None
+        ) -> Object | None:
+            return states[name]
+
+    def applied(*names: str) -> Object:
+        ids = [{"id": f"production_{name}_apps_Deployment"} for name in names]
+        return {"status": {"inventory": {"entries": ids}}}
+
+    assert following.rolled_out(Rolling({}), applied("one"))
+    assert not following.rolled_out(Rolling({}), applied("one", "two"))
+    assert not following.rolled_out(Rolling({}), applied()), "nothing says that all is well"
+    states["two"] = None
+    assert not following.rolled_out(Rolling({}), applied("one", "two"))
