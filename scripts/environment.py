@@ -184,7 +184,8 @@ def install(requirements: str, wheels: Path | None) -> None:
     """Install what a requirements file pins; each file's hash is checked by pip."""
     total = len(re.findall(r"^[\w.-]+==", (PROJECT / requirements).read_text(), re.M))
     words = ["install", "--require-hashes", "--only-binary=:all:", "--requirement", requirements]
-    # Python compiles what it imports; compiling all of it now takes 15 s more.
+    # Python compiles what it imports, and bootstrap.py sees to it that it may keep that; compiling
+    # all of it now takes 15 s more.
     words.append("--no-compile")
     if wheels:
         words += ["--no-index", "--find-links", str(wheels)]

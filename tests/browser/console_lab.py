@@ -130,6 +130,11 @@ def lines(diff: str) -> list[str]:
 def press(page: Page) -> str:
     """Press the dialogue's button; return the commit that was made."""
     page.locator("#commit").click()
+    return made(page)
+
+
+def made(page: Page) -> str:
+    """Return the commit that a dialogue's button has made, once the page tells it."""
     # Not until all of it has loaded: pictures of metrics may take their time.
     page.wait_for_url(re.compile(r"[?&]commit=[0-9a-f]{40}"), wait_until="commit", timeout=60_000)
     return page.url.rpartition("commit=")[2][:40]

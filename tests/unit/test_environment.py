@@ -13,7 +13,7 @@ import pytest
 
 from labs.errors import LabError
 from labs.instance import PROJECT
-from scripts import environment
+from scripts import bootstrap, environment
 
 PINNED = ("requirements.txt", "requirements-dev.txt")
 
@@ -138,3 +138,18 @@ def test_an_old_python_can_read_the_bootstrap_and_is_told(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "found:    Python 3.9.6" in done.stderr
     assert "make PYTHON=/path/to/python3" in done.stderr
+
+
+def test_what_a_command_compiles_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, str] = {}
+
+    def become(_: str, __: list[str], variables: dict[str, str]) -> None:
+        told.update(variables)
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(environment, "ensure_venv", lambda _: None)
+    monkeypatch.setattr("os.execvpe", become)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    bootstrap.main(["lab", "status"])
+    assert told["VIRTUAL_ENV"].endswith(".venv")
+    assert "PYTHONDONTWRITEBYTECODE" not in told

@@ -12,7 +12,7 @@ from labs.gitops.commits import Message
 from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.draft import Draft
 from labs.instance import PROJECT, Instance
-from labs.platform import docker, kind, up
+from labs.platform import docker, flux, kind, up
 from scripts.supply import catalogue
 from tests.unit.gitrepos import new_clone, new_server
 
@@ -47,7 +47,7 @@ def test_the_wiring_is_explicit_and_names_the_folder() -> None:
     told = yaml.safe_load(monitoring.WIRING.read_text())
     assert told["metadata"]["name"] == monitoring.KUSTOMIZATION
     assert {"interval", "retryInterval", "timeout", "prune", "wait"} <= set(told["spec"])
-    assert "dependsOn" not in told["spec"]
+    assert told["spec"]["dependsOn"] == [{"name": flux.ROOT}], "of the wiring, and of nothing else"
     assert (monitoring.TEMPLATE / told["spec"]["path"] / "kustomization.yaml").is_file()
 
 
