@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labs import catalogue
-from labs.gitops import horizon
+from labs.gitops import horizon, image_automation
 from labs.gitops.app_versions import committed, trees
 from labs.gitops.clone import UPSTREAM
 from labs.gitops.config_repo import ConfigRepo
@@ -282,8 +282,11 @@ def test_a_notebook_that_was_changed_is_known(tmp_path: Path) -> None:
     assert not copies.changed("nowhere.txt")
 
 
-def test_each_start_renders_what_it_says(repo: Path) -> None:
+def test_each_start_renders_what_it_says(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clone = ConfigRepo(repo)
+    # The controllers' own manifests are parts of the lab, which a machine may not have made yet.
+    for controllers in ("_understudy", "_flux"):
+        monkeypatch.setattr(image_automation, controllers, lambda: {"types.yaml": "kind: List\n"})
     for start in STARTS:
         draft = clone.tree("HEAD")
         config_tree.write(draft, start, "hackfest")
