@@ -21,6 +21,8 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 SIZES: tuple[tuple[int, int], ...] = ((1280, 800), (1024, 768), (360, 740))
 JUDGED = (SIZES[0][0], SIZES[-1][0])
 """The widths at which axe looks: a page has two layouts, one for each."""
+PAINT_MILLISECONDS = 180_000
+"""For a picture of a whole page: on a busy processor the usual 30 s were not enough."""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 REFUSED = (re.compile(r"the server responded with a status of 40[49] "),)
 """A browser says so of a page that refuses or is not there, which some tests are about."""
@@ -99,7 +101,9 @@ def shot(page: Page, name: str) -> None:
     """Keep a picture of the whole page."""
     folder = OUTPUT / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"console-{name}.png", full_page=True)
+    page.screenshot(
+        path=folder / f"console-{name}.png", full_page=True, timeout=PAINT_MILLISECONDS
+    )
 
 
 def looks_well(page: Page, name: str, ready: Callable[[], None] = lambda: None) -> None:
