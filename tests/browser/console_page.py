@@ -101,9 +101,7 @@ def shot(page: Page, name: str) -> None:
     """Keep a picture of the whole page."""
     folder = OUTPUT / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(
-        path=folder / f"console-{name}.png", full_page=True, timeout=PAINT_MILLISECONDS
-    )
+    page.screenshot(path=folder / f"console-{name}.png", full_page=True, timeout=PAINT_MILLISECONDS)
 
 
 def looks_well(page: Page, name: str, ready: Callable[[], None] = lambda: None) -> None:

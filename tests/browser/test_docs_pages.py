@@ -70,7 +70,7 @@ def test_every_page_reads_well_and_prints_well(
             assert page.evaluate(OVERFLOW) == 0, f"{path.name} is wider than {width} pixels"
             if scheme == "light" or path in (written[1], *written[-2:]):
                 assert axe(page, **AXE) == [], f"{path.name}, {scheme}"
-            # Its beginning: a lab's page is many windows high, and painting all of it takes minutes.
+            # Its beginning alone: to paint all of a lab's page, many windows high, takes minutes.
             page.screenshot(path=screenshots / f"docs-{path.stem}-{width}.png")
         diagrams = path.read_text().count('<pre class="mermaid">')
         assert page.locator(".jp-Mermaid svg").count() == diagrams, path.name
