@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import urllib3.exceptions
 from kubernetes import config
 from kubernetes.client.exceptions import ApiException
-from kubernetes.dynamic.exceptions import DynamicApiError
+from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError
 
 from labs.errors import LabError
 
@@ -21,13 +21,18 @@ class Refused(LabError):
     """The API server answered, and said no."""
 
 
+class Gone(Refused):
+    """What was to be changed is not there, or no longer."""
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn the client's exceptions into ours: the reason, short, and what to do."""
     try:
         yield
     except DynamicApiError as refused:
-        raise Refused(
+        found = Gone if isinstance(refused, NotFoundError) else Refused
+        raise found(
             f"{doing}: {refused.status} {refused.reason}: {_message(refused)}",
             expected="the API server does it",
             todo="read the message; `kubectl describe` shows the object",

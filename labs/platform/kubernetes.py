@@ -144,7 +144,7 @@ class Cluster:
         change: Mapping[str, Any],
         namespace: str | None = None,
     ) -> Object:
-        """Merge `change` into an object; return it. Raises Refused where it is not there."""
+        """Merge `change` into an object; return it. Raises Gone where it is not there."""
         with translated(f"changing {kind} {name}"):
             done = self._resource(api_version, kind).patch(
                 body=dict(change),

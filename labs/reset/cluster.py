@@ -7,10 +7,12 @@ taken out whole and installed anew; that needs nothing of what is there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from labs import replacements
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, rollout
+from labs.platform.api_errors import Gone
 from labs.platform.kubernetes import Cluster
 from labs.platform.objects import Object
 from labs.reset import spaces
@@ -54,7 +56,8 @@ def hold(instance: Instance) -> None:
             cluster.delete(flux.IMAGE_API, kind, flux.name(one), flux.NAMESPACE)
     for one in cluster.list(*KUSTOMIZATIONS):
         if flux.name(one) == flux.ROOT:
-            flux.suspend(cluster, flux.KUSTOMIZE_API, "Kustomization", flux.ROOT, True)
+            with suppress(Gone):  # as all of its type may be, which somebody has just deleted
+                flux.suspend(cluster, flux.KUSTOMIZE_API, "Kustomization", flux.ROOT, True)
 
 
 def clear(instance: Instance, start: Start, well: bool, say: Say) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client.exceptions import ApiException
+from kubernetes.dynamic.exceptions import NotFoundError
 
+from labs.instance import Instance
 from labs.platform import flux, kubernetes
+from labs.platform.api_errors import translated
 from labs.platform.objects import Object
 from labs.reset import cluster, following, spaces
 from labs.reset.contents import DISCOVERY, METADATA, Contents
@@ -131,3 +136,24 @@ def test_all_is_rolled_out_only_when_each_deployment_is() -> None:
     assert not following.rolled_out(Rolling({}), applied()), "nothing says that all is well"
     states["two"] = None
     assert not following.rolled_out(Rolling({}), applied("one", "two"))
+
+
+def test_a_root_that_is_gone_before_it_is_held_is_held_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Going(kubernetes.Cluster):
+        def __init__(self) -> None: ...
+
+        def list(self, api_version: str, kind: str, *_: str | None) -> list[Object]:
+            return [{"metadata": {"name": flux.ROOT}}] if kind == "Kustomization" else []
+
+        def patch(self, *_: Any, **__: Any) -> Object:
+            with translated("changing it"):
+                asked.append("patch")
+                raise NotFoundError(ApiException(404, "Not Found"))
+
+    monkeypatch.setattr(kubernetes, "api", lambda _: Going())
+    cluster.hold(Instance("one", tmp_path))
+    assert asked == ["patch"]
