@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import urllib3.exceptions
 from kubernetes import config
 from kubernetes.client.exceptions import ApiException
-from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError
+from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, ResourceNotFoundError
 
 from labs.errors import LabError
 
@@ -22,7 +22,7 @@ class Refused(LabError):
 
 
 class Gone(Refused):
-    """What was to be changed is not there, or no longer."""
+    """What was asked for is not there, or no longer; or its type is not."""
 
 
 @contextmanager
@@ -37,6 +37,12 @@ def translated(doing: str) -> Iterator[None]:
             expected="the API server does it",
             todo="read the message; `kubectl describe` shows the object",
         ) from refused
+    except ResourceNotFoundError as unknown:
+        raise Gone(
+            f"{doing}: the API server knows no such type",
+            expected="a type that `kubectl api-resources` lists",
+            todo="see whether what brings it is there: `make status`",
+        ) from unknown
     except ApiException as refused:
         raise Refused(
             f"{doing}: {refused.status} {refused.reason}",

@@ -16,10 +16,9 @@ from typing import Any
 from kubernetes import client, config, dynamic, watch
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.discovery import LazyDiscoverer
-from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 from labs.instance import Instance
-from labs.platform.api_errors import ClusterUnreachable, translated
+from labs.platform.api_errors import ClusterUnreachable, Gone, translated
 from labs.platform.objects import Object, Objects, pod_state
 from labs.wait import NotYet
 
@@ -70,13 +69,13 @@ class Cluster:
         self, api_version: str, kind: str, name: str, namespace: str | None = None
     ) -> Object | None:
         """Return one object, or None where neither it nor its kind is there."""
-        with translated(f"getting {kind} {name}"):
-            try:
+        try:
+            with translated(f"getting {kind} {name}"):
                 found = self._resource(api_version, kind).get(
                     name=name, namespace=namespace, _request_timeout=TIMEOUT
                 )
-            except (ResourceNotFoundError, dynamic.exceptions.NotFoundError):
-                return None
+        except Gone:
+            return None
         return dict(found.to_dict())
 
     def list(
@@ -87,13 +86,13 @@ class Cluster:
         selector: str | None = None,
     ) -> Objects:
         """Return the objects of a kind, of one namespace or all; [] where the kind is unknown."""
-        with translated(f"listing {kind}"):
-            try:
+        try:
+            with translated(f"listing {kind}"):
                 found = self._resource(api_version, kind).get(
                     namespace=namespace, label_selector=selector, _request_timeout=TIMEOUT
                 )
-            except (ResourceNotFoundError, dynamic.exceptions.NotFoundError):
-                return []
+        except Gone:
+            return []
         return [dict(item) for item in found.to_dict()["items"]]
 
     def changes(self, api_version: str, kind: str) -> Iterator[tuple[str, Object]]:
@@ -102,13 +101,13 @@ class Cluster:
         Ends when the API server ends the watch, within WATCH_SECONDS. A kind that the cluster does
         not know is an empty list. Raises ClusterUnreachable, Refused.
         """
-        with translated(f"watching {kind}"):
-            try:
+        try:
+            with translated(f"watching {kind}"):
                 resource = self._resource(api_version, kind)
                 listed = resource.get(_request_timeout=TIMEOUT).to_dict()
-            except (ResourceNotFoundError, dynamic.exceptions.NotFoundError):
-                yield "LISTED", {"items": []}
-                return
+        except Gone:
+            yield "LISTED", {"items": []}
+            return
         yield "LISTED", listed
         with translated(f"watching {kind}"):
             for event in watch.Watch().stream(
@@ -158,16 +157,16 @@ class Cluster:
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> bool:
         """Ask for an object's deletion; return whether it was there."""
-        with translated(f"deleting {kind} {name}"):
-            try:
+        try:
+            with translated(f"deleting {kind} {name}"):
                 self._resource(api_version, kind).delete(
                     name=name,
                     namespace=namespace,
                     body={"propagationPolicy": "Background"},
                     _request_timeout=TIMEOUT,
                 )
-            except (ResourceNotFoundError, dynamic.exceptions.NotFoundError):
-                return False
+        except Gone:
+            return False
         return True
 
     def raw(

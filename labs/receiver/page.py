@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from labs.errors import LabError
 from labs.platform.alertmanager import Alert, Group, Labels, Silence
 from labs.receiver.board import Ended, View
 
@@ -181,7 +182,23 @@ def _count(groups: Iterable[Group]) -> int:
     return sum(len(group.alerts) for group in groups)
 
 
-def silenced_labels(view: View, group: str, fingerprint: str) -> Mapping[str, str] | None:
+def silencing(
+    view: View, sent: Mapping[str, str], todo: str = "nothing: look at what fires now"
+) -> tuple[Mapping[str, str], float, str]:
+    """Return what a form asks for: the labels to silence, for how many seconds, and why.
+
+    Raises LabError, with what there is `todo`, where it fires no more.
+    """
+    labels = _silenced_labels(view, sent.get("group", ""), sent.get("alert", ALL))
+    if labels is None:
+        raise LabError(
+            "what was to be silenced fires no more", expected="an alert that fires", todo=todo
+        )
+    text = sent.get("seconds", "")
+    return labels, float(text) if text.isdecimal() else 0.0, sent.get("reason", "")
+
+
+def _silenced_labels(view: View, group: str, fingerprint: str) -> Mapping[str, str] | None:
     """Return the labels that a form is about: a group's, or one alert's; None: it fires no more."""
     for one in view.groups:
         if group_key(one.labels) != group:

@@ -149,18 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _silence(self, sent: dict[str, str]) -> str:
-        labels = page.silenced_labels(
-            self.site.board.view(), sent.get("group", ""), sent.get("alert", page.ALL)
-        )
-        if labels is None:
-            raise LabError(
-                "what was to be silenced fires no more",
-                expected="an alert that fires",
-                todo="nothing: look at what fires now",
-            )
-        text = sent.get("seconds", "")
-        seconds = float(text) if text.isdecimal() else 0.0
-        reason = sent.get("reason", "")
+        labels, seconds, reason = page.silencing(self.site.board.view(), sent)
         return f"#of-{self.site.alertmanager.silence(labels, seconds, BY, reason)}"
 
     def _unsilence(self, sent: dict[str, str]) -> str:

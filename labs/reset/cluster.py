@@ -54,10 +54,8 @@ def hold(instance: Instance) -> None:
     for kind in BOT:
         for one in cluster.list(flux.IMAGE_API, kind, flux.NAMESPACE):
             cluster.delete(flux.IMAGE_API, kind, flux.name(one), flux.NAMESPACE)
-    for one in cluster.list(*KUSTOMIZATIONS):
-        if flux.name(one) == flux.ROOT:
-            with suppress(Gone):  # as all of its type may be, which somebody has just deleted
-                flux.suspend(cluster, flux.KUSTOMIZE_API, "Kustomization", flux.ROOT, True)
+    with suppress(Gone):  # then there is nothing to hold
+        flux.suspend(cluster, flux.KUSTOMIZE_API, "Kustomization", flux.ROOT, True)
 
 
 def clear(instance: Instance, start: Start, well: bool, say: Say) -> None:

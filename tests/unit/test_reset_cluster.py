@@ -147,7 +147,7 @@ def test_a_root_that_is_gone_before_it_is_held_is_held_enough(
         def __init__(self) -> None: ...
 
         def list(self, api_version: str, kind: str, *_: str | None) -> list[Object]:
-            return [{"metadata": {"name": flux.ROOT}}] if kind == "Kustomization" else []
+            return []
 
         def patch(self, *_: Any, **__: Any) -> Object:
             with translated("changing it"):

@@ -13,10 +13,9 @@ from labs.console import books as library
 from labs.console.divergence import behind, cards
 from labs.console.rendering import form, page, redirect
 from labs.console.site import Site, asked, site
-from labs.errors import LabError
 from labs.platform import alertmanager
 from labs.receiver.board import View
-from labs.receiver.page import ALL, SEVERITIES, TIMES, USUAL, silenced_labels
+from labs.receiver.page import SEVERITIES, TIMES, USUAL, silencing
 
 BY = "attendee"
 
@@ -45,16 +44,9 @@ def silence(request: Request) -> Response:
     """Have nobody told of a group of alerts, or of one of it, for a time."""
     here, sent = site(request), form(request)
     view = View(groups=here.alerts.value().groups)
-    labels = silenced_labels(view, sent.get("group", ""), sent.get("alert", ALL))
-    if labels is None:
-        raise LabError(
-            "what was to be silenced fires no more",
-            expected="an alert that fires",
-            todo="nothing: go back, and look at what fires now",
-        )
-    text = sent.get("seconds", "")
-    seconds = float(text) if text.isdecimal() else 0.0
-    alertmanager.silence(here.seat, labels, seconds, BY, sent.get("reason", ""))
+    todo = "nothing: go back, and look at what fires now"
+    labels, seconds, reason = silencing(view, sent, todo)
+    alertmanager.silence(here.seat, labels, seconds, BY, reason)
     here.alerts.hurry()
     return redirect("/alerts")
 
