@@ -11,7 +11,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: up down pause resume clean status doctor logs reset lab rehearse board demo grafana docs bundle verify check test test-faults bench picture requirements help
+.PHONY: up down pause resume clean status doctor logs reset lab rehearse board demo grafana docs bundle verify check test test-all test-faults bench picture requirements help
 
 ##@ The lab (LAB_NAME=hackfest; another name is another lab beside it)
 
@@ -75,6 +75,9 @@ check: ## lint, types and unit tests, without a cluster
 
 test: ## everything, on a lab of its own (LAB_NAME=hackfest-test) beside yours
 	$(RUN) --dev python -m scripts.test
+
+test-all: ## the same with the long tests, hours: before a release
+	$(RUN) --dev python -m scripts.test --all
 
 test-faults: ## every fault, on a lab of its own: what was lost, how long until all is well
 	$(RUN) --dev python -m scripts.faults

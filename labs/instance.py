@@ -18,6 +18,8 @@ from labs.errors import LabError
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_NAME = "hackfest"
+LAB_LABEL = "gitops-hackfest.lab"
+"""What is a lab's own in Docker and in Kubernetes is labelled with this and the lab's name."""
 PREFERRED_PORTS = {
     "jupyter": 8888,
     "git": 8300,
@@ -103,7 +105,7 @@ class Instance:
     @property
     def labels(self) -> dict[str, str]:
         """What every container, network and volume of this lab is labelled with."""
-        return {"gitops-hackfest.lab": self.name}
+        return {LAB_LABEL: self.name}
 
     def port(self, part: str) -> int:
         """Return the host's loopback port of a part, as `reserve_ports` wrote it down."""

@@ -98,7 +98,7 @@ def read(path: Path, steps: Sequence[Step]) -> Form:
 
 
 def both_ways(form: Form) -> NotebookNode:
-    """Return a notebook that does it all: each step undone, then done; then every cell again."""
+    """Return a notebook that does it all: each step undone, then done."""
     cells = _marked(form.opening, "first")
     for segment in form.segments:
         cells += _marked(segment.before, "first")
@@ -112,16 +112,13 @@ def both_ways(form: Form) -> NotebookNode:
             cells.append(_solution(segment.step, segment.exercise, "first"))
         cells += _marked(segment.between, "first")
         cells += _marked(_check(segment), "first")
-    cells += _marked(form.opening, "again")
-    for segment in form.segments:
-        cells += _done(segment, "again")
     return _notebook(form, cells)
 
 
-def restarted(form: Form) -> list[NotebookNode]:
-    """Return a notebook per segment: what runs when the kernel was restarted before each step."""
+def again(form: Form) -> list[NotebookNode]:
+    """Return a notebook per segment: every cell once more, by a kernel of the segment's own."""
     return [
-        _notebook(form, _marked(form.opening, "opening") + _done(segment, "restarted"))
+        _notebook(form, _marked([*form.opening, *segment.before], "again") + _done(segment))
         for segment in form.segments
         if segment.step is not None or _code([*segment.before, *segment.between])
     ]
@@ -154,13 +151,11 @@ def _opening(path: Path, cells: list[NotebookNode]) -> list[NotebookNode]:
     raise _malformed(path, "no cell tagged `setup`", "the cell that imports and starts the lab")
 
 
-def _done(segment: Segment, when: str) -> list[NotebookNode]:
-    solution = [_solution(segment.step, segment.exercise, when)] if segment.step is not None else []
-    return [
-        *_marked(segment.before, when),
-        *solution,
-        *_marked([*segment.between, *_check(segment)], when),
-    ]
+def _done(segment: Segment) -> list[NotebookNode]:
+    after = _marked([*segment.between, *_check(segment)], "again")
+    if segment.step is None:
+        return after
+    return [_solution(segment.step, segment.exercise, "again"), *after]
 
 
 def _check(segment: Segment) -> list[NotebookNode]:
@@ -202,17 +197,12 @@ def _cell(ident: str, source: str, when: str, step: Step) -> NotebookNode:
 
 
 def _marked(cells: Iterable[NotebookNode], when: str) -> list[NotebookNode]:
-    """Return copies with ids of their own, that say in which pass they run.
-
-    Only the first parameters cell keeps its tag: papermill puts the values behind it.
-    """
+    """Return copies with ids of their own, that say in which pass they run."""
     copies = []
     for cell in cells:
         copy = deepcopy(cell)
         copy.id = f"{cell.id}-{when}"[:64]
         copy.metadata["pass"] = when
-        if when == "again":
-            copy.metadata["tags"] = sorted(tags_of(cell) - {PARAMETERS})
         copies.append(copy)
     return copies
 

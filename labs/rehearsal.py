@@ -89,7 +89,7 @@ def verify(executed: NotebookNode, kept: Path) -> None:
 
 
 def both_ways(form: Form, folder: Path, *, cwd: Path, timeout: int) -> Report:
-    """Prove every step of a notebook both ways, then run every cell a second time."""
+    """Prove every step of a notebook both ways."""
     name = form.path.stem
     kept = folder / f"{name}.both-ways.ipynb"
     executed = run(notebook_form.both_ways(form), kept, cwd=cwd, timeout=timeout)
@@ -103,11 +103,15 @@ def both_ways(form: Form, folder: Path, *, cwd: Path, timeout: int) -> Report:
     return report
 
 
-def restarted(form: Form, folder: Path, *, cwd: Path, timeout: int) -> float:
-    """Run a done notebook with a new kernel for every step; return the seconds of its cells."""
+def again(form: Form, folder: Path, *, cwd: Path, timeout: int) -> float:
+    """Run every cell of a done notebook a second time, with a new kernel for every step.
+
+    Return the seconds that the cells took. A cell that needs what a cell of another step has
+    defined fails, and so does one that cannot be run twice.
+    """
     total = 0.0
-    for number, notebook in enumerate(notebook_form.restarted(form)):
-        kept = folder / f"{form.path.stem}.restarted" / f"{number:02d}.ipynb"
+    for number, notebook in enumerate(notebook_form.again(form)):
+        kept = folder / f"{form.path.stem}.again" / f"{number:02d}.ipynb"
         total += sum(_seconds(run(notebook, kept, cwd=cwd, timeout=timeout)).values())
     return total
 
@@ -128,7 +132,7 @@ def run_all(form: Form, folder: Path, *, cwd: Path, timeout: int) -> NotebookNod
 
 def table(reports: Iterable[Report]) -> str:
     """Return the seconds that the cells of each notebook took, by pass, as text."""
-    passes = ("undone", "proof", "first", "again", "restarted")
+    passes = ("undone", "proof", "first", "again")
     lines = ["seconds".ljust(24) + "".join(name.rjust(11) for name in passes)]
     for report in reports:
         row = "".join(f"{report.seconds.get(name, 0.0):11.1f}" for name in passes)
@@ -197,7 +201,7 @@ def main() -> None:
         lab = catalogue.lab_named(name)
         form = notebook_form.read(catalogue.notebooks_folder() / lab.notebook, lab.steps)
         report = both_ways(form, folder, cwd=cwd, timeout=600)
-        report.seconds["restarted"] = restarted(form, folder, cwd=cwd, timeout=600)
+        report.seconds["again"] = again(form, folder, cwd=cwd, timeout=600)
         write_json(folder / f"{lab.name}.json", report.__dict__)
         print(table([report]))
 

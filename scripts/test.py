@@ -1,4 +1,7 @@
-"""`make test`: the checks, then every test, on a lab of its own that is built for it.
+"""`make test`: the checks, then the tests, on labs of their own that are built for them.
+
+Each part of the lab is tested by it, and every notebook. What takes minutes to prove what a shorter
+test proves as well on most days is marked `long`, and is a part of `make test-all` alone.
 
 The machine and the parts are made ready first, with their progress shown, so that a build that
 fails is told apart from a test that fails. The last line is pytest's own summary.
@@ -22,8 +25,9 @@ OUTPUT = PROJECT / ".lab" / "test-output"
 """Output notebooks, screenshots, timings and junit.xml of the last run."""
 SUITES = ("tests/cluster", "tests/browser", "tests/faults")
 """The unit tests are one of the checks, which come first."""
+ALL = "--all"
+"""The word with which the long tests are run as well."""
 SHORT = ("-m", "not long")
-"""Of faults and pauses those that take seconds; `make test-faults` has them all."""
 STREAMS = ("--numprocesses=2", "--dist=loadscope", "--verbose")
 """Two at once, each on a lab of its own, as tests/streams.py deals them out: they mostly wait for
 the cluster, not for the processor. A line for each test, as each begins and ends by itself."""
@@ -35,11 +39,11 @@ def main() -> int:
     if check.main():
         return 1
     prepare(OUTPUT)
-    words = ["-m", "pytest", *SUITES, *SHORT, *STREAMS, "--durations=40"]
+    given = [word for word in sys.argv[1:] if word != ALL]
+    chosen = () if ALL in sys.argv else SHORT
+    words = ["-m", "pytest", *SUITES, *chosen, *STREAMS, "--durations=40"]
     words.append(f"--junitxml={OUTPUT / 'junit.xml'}")
-    return subprocess.run(
-        [sys.executable, *words, *sys.argv[1:]], cwd=PROJECT, check=False
-    ).returncode
+    return subprocess.run([sys.executable, *words, *given], cwd=PROJECT, check=False).returncode
 
 
 def prepare(output: Path) -> None:
@@ -51,6 +55,7 @@ def prepare(output: Path) -> None:
     lab = Instance.current()
     print(f"\nTests on the lab {lab.name!r}; what they write is kept in {output}\n", flush=True)
     machine.prepare(say)
+    own_lab.sweep(say)
     machine.ensure(say, "browser")
     from scripts.supply import api as supply
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from labs.errors import LabError
-from labs.instance import Instance
+from labs.instance import LAB_LABEL, Instance
 from labs.platform.engine import ask_engine as ask_engine
 from labs.platform.engine import check_ours, docker, inspect, label_options
 from labs.platform.engine import engine_answers as engine_answers
@@ -27,6 +27,8 @@ from labs.run import CommandFailed
 from labs.wait import NotYet, TimedOut, wait_for
 
 SPEC_LABEL = "gitops-hackfest.spec"
+CLUSTER_LABEL = "io.x-k8s.kind.cluster"
+"""What kind labels its nodes with: the name of the cluster, which is that of its lab."""
 """Holds the digest of everything that a container was made from."""
 
 BETWEEN_NETWORKS = ("--cap-drop=ALL", "--sysctl=net.ipv4.ip_forward=0")
@@ -283,6 +285,29 @@ def remove_all(instance: Instance, *, volumes: bool = True) -> list[str]:
             docker(kind, "rm", name)
             removed.append(name)
     return removed
+
+
+def containers() -> list[str]:
+    """Return the names of all containers of the engine, whosever they are."""
+    return docker("container", "ls", "--all", "--format={{.Names}}").split()
+
+
+def labs() -> set[str]:
+    """Return the names of the labs that have a container, a cluster, a network or a volume."""
+    containers = ("container", "ls", "--all")
+    listings = (
+        (LAB_LABEL, (*containers,)),
+        (LAB_LABEL, ("network", "ls")),
+        (LAB_LABEL, ("volume", "ls")),
+        (CLUSTER_LABEL, (*containers,)),
+    )
+    return {
+        name
+        for label, words in listings
+        for name in docker(
+            *words, f"--filter=label={label}", f'--format={{{{.Label "{label}"}}}}'
+        ).split()
+    }
 
 
 def _selector(instance: Instance) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from labs.errors import LabError
-from labs.instance import Instance
+from labs.instance import LAB_LABEL, Instance
 from labs.platform import docker, flux, host, kubernetes, node_ports, objects
 from labs.platform.api_errors import ClusterUnreachable, Refused
 from labs.platform.engine import docker as engine
@@ -65,7 +65,7 @@ def config(instance: Instance) -> dict[str, Any]:
         "nodes": [
             {
                 "role": "control-plane",
-                "labels": {"gitops-hackfest.lab": instance.name},
+                "labels": {LAB_LABEL: instance.name},
                 "extraPortMappings": [
                     {
                         "containerPort": inside,

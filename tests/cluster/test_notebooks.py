@@ -1,4 +1,4 @@
-"""Every notebook, on a live cluster: undone it fails, done it passes, again and restarted too."""
+"""Every notebook, on a live cluster: undone it fails, done it passes, and each cell again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def form_of(name: str) -> notebook_form.Form:
 
 # In the order of the labs: each stands on what those before it have left.
 @pytest.mark.parametrize("name", NAMES)
-def test_each_step_fails_undone_and_passes_done(name: str, kept: Path, cwd: Path) -> None:
+def test_each_step_fails_undone_and_passes_done_and_again(name: str, kept: Path, cwd: Path) -> None:
     form = form_of(name)
     stopped = rehearsal.run_all(form, kept, cwd=cwd, timeout=CELL_SECONDS)
     assert stopped is not None, "Run all on a fresh notebook went through"
@@ -51,17 +51,9 @@ def test_each_step_fails_undone_and_passes_done(name: str, kept: Path, cwd: Path
         "expected",
         "next",
     ]
-    REPORTS.append(rehearsal.both_ways(form, kept, cwd=cwd, timeout=CELL_SECONDS))
-
-
-# After all of them: a check of an earlier lab still holds when the later ones are done.
-@pytest.mark.parametrize("name", NAMES)
-def test_each_step_passes_with_a_kernel_of_its_own(name: str, kept: Path, cwd: Path) -> None:
-    form = form_of(name)
-    took = rehearsal.restarted(form, kept, cwd=cwd, timeout=CELL_SECONDS)
-    report = next((one for one in REPORTS if one.notebook == form.path.stem), None)
-    assert report is not None, "its steps were not done in this run"
-    report.seconds["restarted"] = took
+    report = rehearsal.both_ways(form, kept, cwd=cwd, timeout=CELL_SECONDS)
+    REPORTS.append(report)
+    report.seconds["again"] = rehearsal.again(form, kept, cwd=cwd, timeout=CELL_SECONDS)
 
 
 def test_durations_are_kept(output: Path, record_property: Callable[[str, object], None]) -> None:

@@ -22,6 +22,7 @@ from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 from tests.held_ports import held
+from tests.streams import LAB_NAME
 
 MOMENTS = ["Ports", "JupyterLab", "Network", "creating the cluster", "waiting for the node"]
 """What an interrupted `lab up` had last begun or finished, read from what it printed."""
@@ -36,7 +37,8 @@ def steps(tmp_path: Path) -> Steps:
 def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """Another lab beside the shared one, not yet made; deleted at the end."""
     root = tmp_path_factory.mktemp("second")
-    lab = Instance("hackfest-second", root / "hackfest-second")
+    name = f"{LAB_NAME}-second"
+    lab = Instance(name, root / name)
     leftover = Steps(root / "durations.json")
     platform.clean(lab, leftover)
     yield lab

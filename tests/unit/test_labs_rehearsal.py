@@ -79,15 +79,15 @@ def _rehearse(folder: Path, cells: list[NotebookNode]) -> rehearsal.Report:
     return rehearsal.both_ways(form, folder / "kept", cwd=folder, timeout=30)
 
 
-def test_a_sound_notebook_passes_both_ways_and_again_and_restarted(tmp_path: Path) -> None:
+def test_a_sound_notebook_passes_both_ways_and_again(tmp_path: Path) -> None:
     report = _rehearse(tmp_path, _cells())
     assert report.undone == {"sum": "no sum / 2 + 2", "file": "no file / a file"}
-    assert {"first", "proof", "again"} <= set(report.seconds)
+    assert {"first", "proof"} <= set(report.seconds)
     kept = json.loads((tmp_path / "kept" / "00-tiny.both-ways.ipynb").read_text())
-    assert sum(cell["cell_type"] == "code" for cell in kept["cells"]) == 17
+    assert sum(cell["cell_type"] == "code" for cell in kept["cells"]) == 10
     form = _form(tmp_path, _cells())
-    assert rehearsal.restarted(form, tmp_path / "kept", cwd=tmp_path, timeout=30) > 0
-    assert len(list((tmp_path / "kept" / "00-tiny.restarted").glob("*.ipynb"))) == 3
+    assert rehearsal.again(form, tmp_path / "kept", cwd=tmp_path, timeout=30) > 0
+    assert len(list((tmp_path / "kept" / "00-tiny.again").glob("*.ipynb"))) == 3
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,15 @@ def test_a_check_that_waits_before_it_says_undone_fails(
 def test_a_second_run_that_needs_the_first_state_fails(tmp_path: Path) -> None:
     cells = _cells()
     cells.insert(2, _code("Path('once').mkdir()"))
+    _rehearse(tmp_path, cells)
     with pytest.raises(Defect, match="FileExistsError"):
-        _rehearse(tmp_path, cells)
+        rehearsal.again(_form(tmp_path, cells), tmp_path / "kept", cwd=tmp_path, timeout=30)
 
 
-def test_a_segment_that_needs_another_segment_fails_restarted(tmp_path: Path) -> None:
+def test_a_segment_that_needs_another_segment_fails_again(tmp_path: Path) -> None:
     form = _form(tmp_path, [*_cells()[:4], _code("print(answer)")], STEPS[:1])
     with pytest.raises(Defect, match="NameError"):
-        rehearsal.restarted(form, tmp_path / "kept", cwd=tmp_path, timeout=30)
+        rehearsal.again(form, tmp_path / "kept", cwd=tmp_path, timeout=30)
 
 
 def test_run_all_stops_at_the_first_check_that_is_not_done(tmp_path: Path) -> None:
