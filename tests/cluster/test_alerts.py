@@ -1,6 +1,6 @@
 """Each divergence has a cause here, an alert that says what differs, and a remedy that ends it.
 
-Twenty normal rollouts come first: nothing may fire meanwhile. Then the causes, together where they
+Normal rollouts come first: nothing may fire meanwhile. Then the causes, together where they
 do not touch: each alert's text, as Alertmanager has it, says what differs and names the command.
 """
 
@@ -28,7 +28,8 @@ from tests.cluster.by_hand import at_once, right
 from tests.cluster.causes import Broken, Cause, production
 from tests.cluster.monitored import alerts, brought_in, series
 
-ROLLOUTS = 20
+FEW, MANY = 4, 20
+"""Normal rollouts: in each `make test`, and in `make test-all`."""
 SECONDS = 240.0
 EVALUATED = 5
 """Seconds from one evaluation of the rules to the next."""
@@ -106,7 +107,8 @@ def ended(instance: Instance, causes: Sequence[Cause], remedied: float) -> None:
     wait_for(over, what="no alert without a cause", timeout=SECONDS, interval=0.3)
 
 
-def test_nothing_fires_during_normal_rollouts(lab: Instance) -> None:
+@pytest.mark.parametrize("rollouts", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+def test_nothing_fires_during_normal_rollouts(lab: Instance, rollouts: int) -> None:
     took: list[float] = []
     arrived = 'sum(gitops_commit_to_live_seconds_count{kustomization="apps"})'
     known = float(series(lab, arrived)[0]["value"][1])
@@ -114,7 +116,7 @@ def test_nothing_fires_during_normal_rollouts(lab: Instance) -> None:
     began = time.time()
     with lent(lab, "a test of rollouts", print):
         office = Desk.of(lab)
-        for _ in range(ROLLOUTS):
+        for _ in range(rollouts):
             now = office.find("hello", "production").workload.version
             version = turns[0] if now != turns[0] else turns[1]
             start = time.monotonic()
@@ -143,7 +145,7 @@ def test_nothing_fires_during_normal_rollouts(lab: Instance) -> None:
         "alerts pending, in seconds": said["pending"],
         "alerts firing, in seconds": said["firing"],
     }
-    assert float(series(lab, arrived)[0]["value"][1]) - known >= ROLLOUTS  # each was looked at
+    assert float(series(lab, arrived)[0]["value"][1]) - known >= rollouts  # each was looked at
     assert said["firing"] == {}
 
 
@@ -174,6 +176,7 @@ def test_each_divergence_is_told_and_ends_with_its_remedy(lab: Instance) -> None
         broken.take_back()
 
 
+@pytest.mark.long
 def test_a_correction_is_told_for_three_minutes(lab: Instance) -> None:
     assert CORRECTED
     ended(lab, CORRECTED, CORRECTED[0].at)

@@ -13,7 +13,7 @@ from tests.beside import ended
 from tests.cluster.connected import connect
 
 WINDOW_SECONDS = 15.0
-RUNS = 10
+RUNS = 5
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,7 @@ def lab(instance: Instance) -> Instance:
     return instance
 
 
+@pytest.mark.long
 def test_fifty_open_pages_cost_the_api_server_no_more_than_one(
     lab: Instance, record_property: Callable[[str, object], None]
 ) -> None:

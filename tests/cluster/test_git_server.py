@@ -136,9 +136,12 @@ def test_ci_reads_and_does_not_write(clone: Make) -> None:
     assert "CI builds images" in ci.push_refused()
 
 
-def test_200_megabytes_in_one_push(servers: Instance, clone: Make, output: Path) -> None:
+@pytest.mark.parametrize("megabytes", [20, pytest.param(200, marks=pytest.mark.long)])
+def test_megabytes_in_one_push(
+    servers: Instance, clone: Make, output: Path, megabytes: int
+) -> None:
     big = clone()
-    content = os.urandom(200 * MEGABYTE)
+    content = os.urandom(megabytes * MEGABYTE)
     big.commit("big", content)
     started = time.monotonic()
     big.push()
@@ -149,7 +152,7 @@ def test_200_megabytes_in_one_push(servers: Instance, clone: Make, output: Path)
     left = docker.exec_in(servers.container("git"), "find", "/srv/git/.upload", "-type", "f")
     assert left == ""
     seconds = {"push": round(pushed - started, 1), "clone": round(cloned - pushed, 1)}
-    write_json(output / "git-200-megabytes.json", seconds)
+    write_json(output / f"git-{megabytes}-megabytes.json", seconds)
     for folder in (big.folder, again.folder):
         shutil.rmtree(folder)
 

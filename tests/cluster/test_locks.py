@@ -49,8 +49,8 @@ CONFIG = "config"
 AUTOMATION = "automation/production/hello.yaml"
 POLICY = "flux-system:hello-production"
 BOT = Author("Flux", "flux@hackfest.local")
-FEW, MANY = 25, 100
-"""Rollbacks against the bot: in each `make test`, and in `make test-faults`."""
+FEW, MANY = 8, 100
+"""Rollbacks against the bot: in each `make test`, and in `make test-all`."""
 SLOWER = 0.3
 """Seconds that the hook may add to a push."""
 

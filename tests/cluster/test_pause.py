@@ -97,6 +97,7 @@ def commits_still_land(instance: Instance) -> None:
     sync.follow(instance, attendees(instance).commit().sha, timeout=240)
 
 
+@pytest.mark.long
 def test_paused_then_updated_then_resumed(instance: Instance, tmp_path: Path) -> None:
     notebooks = instance.work / "notebooks"
     mine, untouched = (notebooks / one.notebook for one in catalogue.LABS[7:9])

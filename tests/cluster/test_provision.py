@@ -91,6 +91,7 @@ def test_a_second_run_changes_nothing_here(instance: Instance) -> None:
     assert "changed=0" in (instance.logs / "provision.log").read_text()
 
 
+@pytest.mark.long
 def test_on_a_machine_with_nothing_the_engine_is_installed_and_healed(
     empty_machine: Path, tmp_path: Path, output: Path
 ) -> None:

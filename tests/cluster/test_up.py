@@ -155,6 +155,7 @@ def test_a_cluster_of_somebody_else_is_not_touched(second: Instance) -> None:
         docker.remove_container(kind.node(second))
 
 
+@pytest.mark.long
 def test_interrupted_at_five_moments_it_goes_on(second: Instance, instance: Instance) -> None:
     """Killed without a chance to clean up, each time later; the last run ends well."""
     beside = _ids(instance)
