@@ -73,10 +73,10 @@ verify: ## check every file of the cache against its checksum
 check: ## lint, types and unit tests, without a cluster
 	$(RUN) --dev python -m scripts.check
 
-test: ## everything, on a lab of its own (LAB_NAME=hackfest-test) beside yours
+test: ## checks, every notebook, each part, in a browser too, on labs of its own
 	$(RUN) --dev python -m scripts.test
 
-test-all: ## the same with the long tests, hours: before a release
+test-all: ## the same with the tests that take minutes each; before a release
 	$(RUN) --dev python -m scripts.test --all
 
 test-faults: ## every fault, on a lab of its own: what was lost, how long until all is well

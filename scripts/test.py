@@ -28,9 +28,9 @@ SUITES = ("tests/cluster", "tests/browser", "tests/faults")
 ALL = "--all"
 """The word with which the long tests are run as well."""
 SHORT = ("-m", "not long")
-STREAMS = ("--numprocesses=2", "--dist=loadscope", "--verbose")
-"""Two at once, each on a lab of its own, as tests/streams.py deals them out: they mostly wait for
-the cluster, not for the processor. A line for each test, as each begins and ends by itself."""
+STREAMS = ("--numprocesses=2", "--dist=loadscope", "--no-loadscope-reorder", "--verbose")
+"""Two at once, each on a lab of its own, as tests/streams.py deals them out. A line for each test,
+as each begins and ends by itself."""
 
 
 def main() -> int:

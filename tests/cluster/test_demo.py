@@ -68,6 +68,7 @@ def start(instance: Instance) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.long
 def test_ended_in_the_middle_it_puts_everything_back(instance: Instance) -> None:
     before = state(instance)
     with start(instance) as demo:

@@ -78,6 +78,7 @@ def test_ended_by_ctrl_c_it_leaves_nothing(instance: Instance) -> None:
     assert ids(instance) == beside
 
 
+@pytest.mark.long
 def test_it_says_fit_and_is_gone(instance: Instance) -> None:
     beside = ids(instance)
     with start(instance) as running:

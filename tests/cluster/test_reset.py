@@ -162,6 +162,8 @@ STATES: tuple[tuple[Callable[[Instance], None], ...], ...] = (
     (cluster_deleted,),
 )
 """Together: what is seen to at different places of a reset, so that one does not hide the other."""
+SHORT = (STATES[0], STATES[2], STATES[4], STATES[8])
+"""In each `make test`: the others are put back by the same parts of a reset, and one more each."""
 OF_THE_APP = {"deployments/hello", "services/hello"}
 MADE_OF_IT = ("pods/", "replicasets/", "endpoints/", "endpointslices/")
 
@@ -173,7 +175,9 @@ def begin(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", STATES, ids=lambda states: "-and-".join(state.__name__ for state in states)
+    "broken",
+    [pytest.param(one, marks=[] if one in SHORT else [pytest.mark.long]) for one in STATES],
+    ids=lambda states: "-and-".join(state.__name__ for state in states),
 )
 def test_any_state_is_put_back(
     instance: Instance, broken: tuple[Callable[[Instance], None], ...]
@@ -297,7 +301,9 @@ def test_putting_the_app_repo_back_starts_no_ci_and_a_push_does(instance: Instan
     ci.wait(instance, run_.number)
 
 
-@pytest.mark.parametrize("place", range(COUNT))
+@pytest.mark.parametrize(
+    "place", [0, *(pytest.param(one, marks=pytest.mark.long) for one in range(1, COUNT))]
+)
 def test_labs_in_any_order(
     instance: Instance, place: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_paused_lab_is_up_after_a_reset_and_the_pause_is_forgotten(
     assert pause.resume(instance, steps).pause is None
 
 
+@pytest.mark.long
 def test_a_cluster_that_up_has_made_anew_is_told_and_a_reset_fills_it(instance: Instance) -> None:
     docker.remove_container(kind.node(instance))
     code, said = lab(instance, "up")
