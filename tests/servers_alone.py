@@ -24,10 +24,16 @@ def lab_beside(suffix: str) -> Iterator[Instance]:
     name = f"{LAB_NAME}-{suffix}"
     made = Instance(name, Instance.current().root.with_name(name))
     _remove(made)
-    with FileLock(made.root.parent / "ports.lock", timeout=PORTS_SECONDS):
-        made.reserve_ports(lambda part: False, print)
+    reserve_ports(made)
     yield made
     _remove(made)
+
+
+def reserve_ports(made: Instance) -> None:
+    """Give a lab that is not up its ports, or let it keep those that are free."""
+    made.root.mkdir(parents=True, exist_ok=True)
+    with FileLock(made.root.parent / "ports.lock", timeout=PORTS_SECONDS):
+        made.reserve_ports(lambda part: False, print)
 
 
 def _remove(made: Instance) -> None:

@@ -80,6 +80,7 @@ def test_an_alert_fires_is_silenced_and_ends(
     expect(console.locator("#ended")).to_contain_text(NAME, timeout=WAIT)
 
 
+@pytest.mark.long
 def test_alertmanager_away_is_said_and_heals(
     watched: None, console: Page, instance: Instance
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_run_has_its_stages_its_log_and_the_image_in_the_registry(
     expect(console.locator("#run")).to_contain_text(digest.removeprefix("sha256:")[:12])
 
 
+@pytest.mark.long
 def test_a_run_is_watched_by_two_while_it_builds(
     visitor: Visitor, instance: Instance, built: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from labs.gitops.config_repo import attendees
@@ -23,6 +24,8 @@ from tests.browser.console_lab import (
 )
 from tests.browser.console_page import looks_well
 from tests.cluster.automation import until
+
+pytestmark = pytest.mark.long
 
 POLICY = (
     *("get", "imagepolicy", PLACE.name, "--namespace=flux-system", "--output"),

@@ -39,6 +39,7 @@ def test_a_pod_that_is_deleted_is_told_as_gone(console: Page, instance: Instance
     until(lambda: kubernetes.api(instance).pods_ready("production"), "another pod to be ready")
 
 
+@pytest.mark.long
 def test_a_cluster_that_is_away_is_told_on_a_pods_page(
     console: Page, visitor: Visitor, instance: Instance
 ) -> None:

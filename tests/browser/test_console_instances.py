@@ -34,6 +34,7 @@ def unnamed(instance: Instance, console: Page) -> str:
     return name
 
 
+@pytest.mark.long
 def test_it_turns_from_waiting_to_connected_by_the_command_of_the_page(
     console: Page, instance: Instance, unnamed: str
 ) -> None:

@@ -52,7 +52,9 @@ def reach(page: Page, wanted: Locator) -> None:
     raise AssertionError(f"{STOPS} times Tab, and never at {wanted}")
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    "path", [PAGES[0], *(pytest.param(one, marks=pytest.mark.long) for one in PAGES[1:])]
+)
 def test_every_control_of_a_page_is_reached_and_none_holds_the_focus(
     console: Page, versions: tuple[str, str], path: str
 ) -> None:
@@ -78,6 +80,7 @@ def test_the_first_stop_leads_past_the_navigation(console: Page) -> None:
     assert console.evaluate(inside), "the next stop is in the page, not in the navigation"
 
 
+@pytest.mark.long
 def test_a_workload_is_locked_and_unlocked(
     console: Page, instance: Instance, versions: tuple[str, str], unlocked: None
 ) -> None:

@@ -162,6 +162,7 @@ def test_lab_02(page: Page, address: str, instance: Instance, screenshots: Path)
     assert not reader.complaints
 
 
+@pytest.mark.long
 def test_lab_05s_lost_race(page: Page, address: str, instance: Instance, screenshots: Path) -> None:
     reader = sit_down(page, address, instance, "deploy")
     console = reader.console

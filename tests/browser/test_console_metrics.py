@@ -89,6 +89,7 @@ def test_a_query_is_drawn_and_its_mistake_is_marked(watched: None, console: Page
     expect(console.locator("#answer")).to_contain_text("nothing matches it now")
 
 
+@pytest.mark.long
 def test_prometheus_away_is_said_and_heals(
     watched: None, console: Page, instance: Instance
 ) -> None:
@@ -101,6 +102,7 @@ def test_prometheus_away_is_said_and_heals(
     expect(console.locator("#panels img").first).to_be_visible(timeout=120_000)
 
 
+@pytest.mark.long
 def test_prometheus_own_pages_open_from_jupyterlab(
     watched: None, page: Page, address: str, screenshots: Path
 ) -> None:

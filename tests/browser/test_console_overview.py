@@ -211,6 +211,7 @@ def away(container: str, harm: str) -> Iterator[None]:
         ("ci", "#box-ci", ["#box-git", "#box-registry", "#edge"]),
     ],
 )
+@pytest.mark.long
 def test_a_part_that_is_away_is_shown_in_its_place_and_heals(
     console: Page, instance: Instance, part: str, box: str, others: list[str]
 ) -> None:
@@ -225,6 +226,7 @@ def test_a_part_that_is_away_is_shown_in_its_place_and_heals(
     expect(trouble).to_have_count(0, timeout=WAIT)
 
 
+@pytest.mark.long
 def test_a_cluster_that_is_away_leaves_git_registry_and_ci(
     console: Page, instance: Instance
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from labs.gitops.config_repo import attendees
@@ -131,6 +132,7 @@ def test_a_lock_refuses_a_release_and_says_who_and_why(
     live(console)
 
 
+@pytest.mark.long
 def test_a_lock_that_comes_while_a_release_is_looked_at_stops_it(
     console: Page, instance: Instance, versions: tuple[str, str], unlocked: None
 ) -> None:
@@ -159,6 +161,7 @@ def test_a_form_that_was_tampered_with_does_nothing(
     assert attendees(instance).fetch().sha == before
 
 
+@pytest.mark.long
 def test_two_people_at_once(
     visitor: Visitor, instance: Instance, versions: tuple[str, str], unlocked: None
 ) -> None:
@@ -182,6 +185,7 @@ def test_two_people_at_once(
         expect(page.locator("#now")).to_contain_text(free[0])
 
 
+@pytest.mark.long
 def test_the_page_says_what_git_and_kubectl_say_while_it_changes(
     visitor: Visitor, instance: Instance, versions: tuple[str, str], unlocked: None
 ) -> None:
@@ -222,6 +226,7 @@ def test_the_page_says_what_git_and_kubectl_say_while_it_changes(
     assert len(seen) > 1
 
 
+@pytest.mark.long
 def test_it_all_works_without_script(
     visitor: Visitor, instance: Instance, versions: tuple[str, str], unlocked: None
 ) -> None:

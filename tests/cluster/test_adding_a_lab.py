@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from labs.instance import Instance
 from labs.platform import kubernetes
 from tests import adding
 
 
+@pytest.mark.long
 def test_the_lab_of_the_page_is_done_both_ways(instance: Instance, tmp_path: Path) -> None:
     copy = adding.copy_of_the_project(tmp_path)
     done = adding.follow(copy, live=True)

@@ -28,8 +28,9 @@ from tests.cluster.by_hand import at_once, right
 from tests.cluster.causes import Broken, Cause, production
 from tests.cluster.monitored import alerts, brought_in, series
 
-FEW, MANY = 4, 20
-"""Normal rollouts: in each `make test`, and in `make test-all`."""
+pytestmark = pytest.mark.long
+
+ROLLOUTS = 20
 SECONDS = 240.0
 EVALUATED = 5
 """Seconds from one evaluation of the rules to the next."""
@@ -107,8 +108,7 @@ def ended(instance: Instance, causes: Sequence[Cause], remedied: float) -> None:
     wait_for(over, what="no alert without a cause", timeout=SECONDS, interval=0.3)
 
 
-@pytest.mark.parametrize("rollouts", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
-def test_nothing_fires_during_normal_rollouts(lab: Instance, rollouts: int) -> None:
+def test_nothing_fires_during_normal_rollouts(lab: Instance) -> None:
     took: list[float] = []
     arrived = 'sum(gitops_commit_to_live_seconds_count{kustomization="apps"})'
     known = float(series(lab, arrived)[0]["value"][1])
@@ -116,7 +116,7 @@ def test_nothing_fires_during_normal_rollouts(lab: Instance, rollouts: int) -> N
     began = time.time()
     with lent(lab, "a test of rollouts", print):
         office = Desk.of(lab)
-        for _ in range(rollouts):
+        for _ in range(ROLLOUTS):
             now = office.find("hello", "production").workload.version
             version = turns[0] if now != turns[0] else turns[1]
             start = time.monotonic()
@@ -145,7 +145,7 @@ def test_nothing_fires_during_normal_rollouts(lab: Instance, rollouts: int) -> N
         "alerts pending, in seconds": said["pending"],
         "alerts firing, in seconds": said["firing"],
     }
-    assert float(series(lab, arrived)[0]["value"][1]) - known >= rollouts  # each was looked at
+    assert float(series(lab, arrived)[0]["value"][1]) - known >= ROLLOUTS  # each was looked at
     assert said["firing"] == {}
 
 
@@ -176,7 +176,6 @@ def test_each_divergence_is_told_and_ends_with_its_remedy(lab: Instance) -> None
         broken.take_back()
 
 
-@pytest.mark.long
 def test_a_correction_is_told_for_three_minutes(lab: Instance) -> None:
     assert CORRECTED
     ended(lab, CORRECTED, CORRECTED[0].at)

@@ -41,7 +41,7 @@ from tests.cluster.automation import (
 from tests.cluster.connected import connect
 
 NOTIFICATION = "notification.toolkit.fluxcd.io/v1"
-PUSHES = 3
+PUSHES = 2
 
 
 def lab_command(*words: str) -> str:
@@ -126,6 +126,7 @@ def seconds_to_fetched(lab: Instance, word: str) -> float:
     return time.monotonic() - start
 
 
+@pytest.mark.long
 def test_a_push_is_told_and_fetched_much_sooner_than_by_polling(
     lab: Instance, output: Path
 ) -> None:

@@ -30,7 +30,7 @@ WORKFLOW = ".github/workflows/image.yml"
 DOCKERS_OWN = 0x00000000A80425FB
 """The capabilities that Docker gives to any container."""
 
-PUSHES = 5
+PUSHES = 2
 """How many pushes are timed."""
 
 
@@ -194,6 +194,7 @@ def test_a_version_is_never_overwritten(lab: Instance, app: Clone) -> None:
     )
 
 
+@pytest.mark.long
 def test_two_pushes_queue_and_both_are_built(lab: Instance, app: Clone) -> None:
     commits = [release(app, "1.4.0"), release(app, "1.4.1")]
     assert run_of(lab, commits[1]).state == "queued"
@@ -214,6 +215,7 @@ def test_two_pushes_queue_and_both_are_built(lab: Instance, app: Clone) -> None:
         pytest.param("ci", "1.6.1", "restart", marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 def test_a_restart_in_the_middle_of_a_run(
     lab: Instance, app: Clone, part: str, version: str, way: str
 ) -> None:
@@ -271,6 +273,7 @@ def test_a_lost_container_is_made_again_and_no_run_is_lost(lab: Instance, app: C
     "version",
     [*(pytest.param(one, marks=pytest.mark.long) for one in ("1.2.0", "1.3.0", "2.0.0")), "2.1.0"],
 )
+@pytest.mark.long
 def test_ci_builds_a_colleagues_version(lab: Instance, app: Clone, version: str) -> None:
     """Of 1.2.0 there is a commit of the reader's already, which did not pass."""
     digest = app_versions.ensure_image(lab, version)

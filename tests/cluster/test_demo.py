@@ -87,6 +87,7 @@ def test_ended_in_the_middle_it_puts_everything_back(instance: Instance) -> None
     assert state(instance) == before
 
 
+@pytest.mark.long
 def test_it_tells_the_whole_story_and_leaves_the_lab_as_it_was(
     instance: Instance, output: Path
 ) -> None:

@@ -169,6 +169,7 @@ def test_a_lock_holds_starts_no_rollout_and_is_told(instance: Instance, command:
     assert pods() == before
 
 
+@pytest.mark.long
 def test_a_difference_is_shown_and_peace_is_told(instance: Instance, command: Command) -> None:
     assert "in sync: what runs is what Git says" in command("diff")
     with flux.left_alone(instance, "apps"):
@@ -186,6 +187,7 @@ def test_a_difference_is_shown_and_peace_is_told(instance: Instance, command: Co
     assert "in sync" in command("diff")
 
 
+@pytest.mark.long
 def test_lint_judges_the_clone_as_it_is(instance: Instance, command: Command) -> None:
     clone = attendees(instance).path
     said = command("lint")

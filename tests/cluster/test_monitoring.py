@@ -175,6 +175,7 @@ def test_a_rule_by_a_commit_is_live_within_seconds(lab: Instance, runs: int) -> 
 
 
 @RUNS
+@pytest.mark.long
 def test_a_scrape_job_by_a_commit_has_its_target_within_seconds(lab: Instance, runs: int) -> None:
     repo = attendees(lab)
     before = repo.read(SCRAPE, repo.fetch().sha)
@@ -201,6 +202,7 @@ def test_a_scrape_job_by_a_commit_has_its_target_within_seconds(lab: Instance, r
 
 
 @RUNS
+@pytest.mark.long
 def test_a_panel_by_a_commit_is_drawn_and_in_the_cluster_within_seconds(
     lab: Instance, runs: int
 ) -> None:
@@ -267,6 +269,7 @@ def test_a_receiver_by_a_commit_is_live_within_seconds(lab: Instance) -> None:
     assert took < 3 * LIVE_SECONDS  # it is one alone
 
 
+@pytest.mark.long
 def test_what_is_wrong_is_told_before_the_push_and_refused_after_it(lab: Instance) -> None:
     repo = attendees(lab)
     run("git", "pull", "--quiet", "--rebase", cwd=repo.path)
@@ -339,6 +342,7 @@ def test_enforced_what_is_wrong_is_refused_at_the_push(lab: Instance) -> None:
     assert max(refused.values()) < REFUSED_SECONDS
 
 
+@pytest.mark.long
 def test_samples_and_silences_survive_their_pods(lab: Instance) -> None:
     cluster = kubernetes.api(lab)
     moment = time.time() - 5

@@ -82,6 +82,7 @@ def empty_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     run("rm", "-rf", root)
 
 
+@pytest.mark.long
 def test_a_second_run_changes_nothing_here(instance: Instance) -> None:
     """Once as it is, where an engine answers, and once through all of the roles."""
     assert machine.play(["engine"]) == []

@@ -139,6 +139,7 @@ def test_an_alert_is_told_silenced_and_resolved(lab: Instance) -> None:
     until(lambda: alert(lab, "active"), "it to fire for the third time")
 
 
+@pytest.mark.long
 def test_a_page_that_starts_anew_shows_what_fires(lab: Instance) -> None:
     put(lab, 600)
     cluster = kubernetes.api(lab)
@@ -166,6 +167,7 @@ def test_a_page_that_starts_anew_shows_what_fires(lab: Instance) -> None:
         alert(lab, "active")
 
 
+@pytest.mark.long
 def test_visitors_come_and_go_by_commits_and_nothing_is_told(lab: Instance) -> None:
     was = attendees(lab).read(traffic.PATH, attendees(lab).fetch().sha)
     start = time.monotonic()

@@ -162,8 +162,8 @@ STATES: tuple[tuple[Callable[[Instance], None], ...], ...] = (
     (cluster_deleted,),
 )
 """Together: what is seen to at different places of a reset, so that one does not hide the other."""
-SHORT = (STATES[0], STATES[2], STATES[4], STATES[8])
-"""In each `make test`: the others are put back by the same parts of a reset, and one more each."""
+SHORT = (STATES[0], STATES[8])
+"""In each `make test`; all of them in `make test-all`."""
 OF_THE_APP = {"deployments/hello", "services/hello"}
 MADE_OF_IT = ("pods/", "replicasets/", "endpoints/", "endpointslices/")
 
@@ -259,6 +259,7 @@ def test_nothing_that_the_reader_wrote_is_lost(instance: Instance) -> None:
     assert attendees(instance).contains(UPSTREAM, theirs)
 
 
+@pytest.mark.long
 def test_a_bot_at_work_does_not_move_what_is_put_back(instance: Instance) -> None:
     put_back(instance, catalogue.lab_named("rollback"))  # the bot is awake, and prefers 1.3.0
     put_back(instance, catalogue.lab_named("drift"))
@@ -277,6 +278,7 @@ def test_a_clone_that_is_none_any_more_is_moved(instance: Instance) -> None:
     assert git(instance, "config-repo", "status", "--porcelain") == ""
 
 
+@pytest.mark.long
 def test_cut_off_it_is_run_again_and_ends_well(instance: Instance) -> None:
     words = [sys.executable, "-m", "labs.cli", "reset", "rollback"]
     for seconds in (8.0, 1.5, 4.0):  # each begins with what the one before has left

@@ -33,6 +33,8 @@ from scripts.supply.maker import Maker
 from scripts.supply.parts import Plan
 from tests.streams import LAB_NAME
 
+pytestmark = pytest.mark.long
+
 OWN = {"git-server", "registry-gate", "hello", "hello-base", "ci"}
 
 

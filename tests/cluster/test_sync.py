@@ -112,6 +112,7 @@ def test_a_suspended_flux_is_named_with_its_remedy(instance: Instance, repo: Con
     sync.follow(instance, commit.sha, timeout=240)
 
 
+@pytest.mark.long
 def test_a_commit_that_does_not_build_is_told_in_flux_s_words(
     instance: Instance, repo: ConfigRepo
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_commit_that_does_not_build_is_told_in_flux_s_words(
         assert app.answer(instance)["app"] == "hello", "what ran before goes on"
 
 
+@pytest.mark.long
 def test_a_folder_that_is_not_there_is_told(instance: Instance, repo: ConfigRepo) -> None:
     with cured(instance, repo, APPS):
         broken = write(repo, lambda d: d.replace(APPS, "./apps/production", "./apps/nowhere"))

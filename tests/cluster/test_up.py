@@ -22,6 +22,7 @@ from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 from tests.held_ports import held
+from tests.servers_alone import reserve_ports
 from tests.streams import LAB_NAME
 
 MOMENTS = ["Ports", "JupyterLab", "Network", "creating the cluster", "waiting for the node"]
@@ -92,6 +93,7 @@ def test_a_new_cluster_loads_nothing(instance: Instance) -> None:
     assert "ghcr.io/fluxcd/source-controller" in images
 
 
+@pytest.mark.long
 def test_a_stopped_node_is_started_again(instance: Instance, steps: Steps) -> None:
     before = _ids(instance)
     docker.stop_container(kind.node(instance))
@@ -100,6 +102,7 @@ def test_a_stopped_node_is_started_again(instance: Instance, steps: Steps) -> No
     ready(instance)
 
 
+@pytest.mark.long
 def test_down_deletes_nothing(instance: Instance, steps: Steps) -> None:
     before = _ids(instance)
     platform.down(instance, steps)
@@ -190,8 +193,10 @@ def test_two_at_once_the_second_is_told(second: Instance) -> None:
     assert "at work" in text
 
 
+@pytest.mark.long
 def test_a_port_in_use_is_named_and_another_is_taken(second: Instance, steps: Steps) -> None:
     platform.down(second, steps)
+    reserve_ports(second)
     port = second.port("git")
     with held(port):
         process = _lab(second, "up")
@@ -202,6 +207,7 @@ def test_a_port_in_use_is_named_and_another_is_taken(second: Instance, steps: St
     assert answer.status_code == 200
 
 
+@pytest.mark.long
 def test_clean_leaves_nothing_but_the_readers_work(second: Instance, steps: Steps) -> None:
     note = second.work / "my-notes.txt"
     note.write_text("mine")
