@@ -118,7 +118,7 @@ def both_ways(form: Form) -> NotebookNode:
 def again(form: Form) -> list[NotebookNode]:
     """Return a notebook per segment: every cell once more, by a kernel of the segment's own."""
     return [
-        _notebook(form, _marked([*form.opening, *segment.before], "again") + _done(segment))
+        _notebook(form, _marked(form.opening, "again") + _done(segment))
         for segment in form.segments
         if segment.step is not None or _code([*segment.before, *segment.between])
     ]
@@ -152,10 +152,12 @@ def _opening(path: Path, cells: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def _done(segment: Segment) -> list[NotebookNode]:
-    after = _marked([*segment.between, *_check(segment)], "again")
-    if segment.step is None:
-        return after
-    return [_solution(segment.step, segment.exercise, "again"), *after]
+    solution = [] if segment.step is None else [_solution(segment.step, segment.exercise, "again")]
+    return [
+        *_marked(segment.before, "again"),
+        *solution,
+        *_marked([*segment.between, *_check(segment)], "again"),
+    ]
 
 
 def _check(segment: Segment) -> list[NotebookNode]:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from labs.errors import LabError
 from labs.instance import DEFAULT_NAME, Instance
+from labs.platform import docker
+from labs.platform import up as platform
+from labs.platform.steps import Steps
 
 
 def require(name: str) -> None:
@@ -25,10 +28,6 @@ def sweep(say: Callable[[str], None]) -> list[str]:
     They carry LAB_NAME, or begin with it and a hyphen. Their containers start again with the
     engine, and would be at work beside the tests that this run measures. With LAB_KEEP=1 they stay.
     """
-    from labs.platform import docker
-    from labs.platform import up as platform
-    from labs.platform.steps import Steps
-
     if os.environ.get("LAB_KEEP") == "1":
         return []
     own = Instance.current()

@@ -6,11 +6,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock
-
 from labs.instance import Instance
 from labs.platform import docker
-from labs.platform.up import PORTS_SECONDS
+from labs.platform.up import reserve_ports
 from tests.streams import LAB_NAME
 
 
@@ -24,16 +22,9 @@ def lab_beside(suffix: str) -> Iterator[Instance]:
     name = f"{LAB_NAME}-{suffix}"
     made = Instance(name, Instance.current().root.with_name(name))
     _remove(made)
-    reserve_ports(made)
+    reserve_ports(made, print)
     yield made
     _remove(made)
-
-
-def reserve_ports(made: Instance) -> None:
-    """Give a lab that is not up its ports, or let it keep those that are free."""
-    made.root.mkdir(parents=True, exist_ok=True)
-    with FileLock(made.root.parent / "ports.lock", timeout=PORTS_SECONDS):
-        made.reserve_ports(lambda part: False, print)
 
 
 def _remove(made: Instance) -> None:

@@ -16,19 +16,23 @@ from datetime import datetime
 from typing import Any
 
 from labs.errors import LabError
-from labs.instance import LAB_LABEL, Instance
+from labs.instance import Instance
 from labs.platform.engine import ask_engine as ask_engine
 from labs.platform.engine import check_ours, docker, inspect, label_options
 from labs.platform.engine import engine_answers as engine_answers
 from labs.platform.network import ensure_ci_network as ensure_ci_network
 from labs.platform.network import ensure_network as ensure_network
 from labs.platform.network import ensure_registry_network as ensure_registry_network
+from labs.platform.owned import containers as containers
+from labs.platform.owned import containers_of as containers_of
+from labs.platform.owned import labs as labs
+from labs.platform.owned import networks_of as networks_of
+from labs.platform.owned import remove_all as remove_all
+from labs.platform.owned import remove_container as remove_container
 from labs.run import CommandFailed
 from labs.wait import NotYet, TimedOut, wait_for
 
 SPEC_LABEL = "gitops-hackfest.spec"
-CLUSTER_LABEL = "io.x-k8s.kind.cluster"
-"""What kind labels its nodes with: the name of the cluster, which is that of its lab."""
 """Holds the digest of everything that a container was made from."""
 
 BETWEEN_NETWORKS = ("--cap-drop=ALL", "--sysctl=net.ipv4.ip_forward=0")
@@ -188,12 +192,6 @@ def started_at(name: str) -> datetime:
     return datetime.fromisoformat(stamp.partition(".")[0].rstrip("Z") + "+00:00")
 
 
-def networks_of(name: str) -> set[str]:
-    """Return the names of the networks that a container is attached to."""
-    found = inspect("container", name)
-    return set() if found is None else set(found["NetworkSettings"]["Networks"])
-
-
 def published(name: str) -> set[int]:
     """Return the ports of a container, running or not, that it was made to publish on the host."""
     return set(_bindings(name))
@@ -213,15 +211,6 @@ def _bindings(name: str) -> dict[int, list[dict[str, str]]]:
     found = inspect("container", name)
     bindings = {} if found is None else found["HostConfig"]["PortBindings"] or {}
     return {int(port.partition("/")[0]): list(hosts) for port, hosts in bindings.items()}
-
-
-def containers_of(instance: Instance) -> list[str]:
-    """Return the names of the lab's containers, running or not; the cluster's node is the last."""
-    listing = ["container", "ls", "--all", "--format={{.Names}}"]
-    node = f"--filter=label=io.x-k8s.kind.cluster={instance.name}"
-    return docker(*listing, *_selector(instance)).split() + [
-        name for name in docker(*listing, node).split() if instance.network in networks_of(name)
-    ]
 
 
 def image_id(ref: str) -> str:
@@ -257,61 +246,10 @@ def logs(name: str, lines: int = 20) -> str:
     return docker("logs", f"--tail={lines}", name, merge=True)
 
 
-def remove_container(name: str) -> None:
-    """Remove a container in whatever state; its named volumes stay."""
-    if inspect("container", name) is not None:
-        docker("rm", "--force", "--volumes", name)
-
-
 def stop_container(name: str, timeout: int = 10) -> None:
     """Stop a container, which stays as it is; after `timeout` seconds it is killed."""
     if state(name) not in ("absent", "exited", "created"):
         docker("stop", f"--time={timeout}", name)
-
-
-def remove_all(instance: Instance, *, volumes: bool = True) -> list[str]:
-    """Remove the lab's containers, network and (unless told not to) volumes; return their names.
-
-    A kind node is attached to the network and is not the lab's own: delete the cluster first.
-    """
-    removed: list[str] = []
-    for name in docker(
-        "container", "ls", "--all", "--format={{.Names}}", *_selector(instance)
-    ).split():
-        remove_container(name)
-        removed.append(name)
-    for kind in ("network", "volume") if volumes else ("network",):
-        for name in docker(kind, "ls", "--format={{.Name}}", *_selector(instance)).split():
-            docker(kind, "rm", name)
-            removed.append(name)
-    return removed
-
-
-def containers() -> list[str]:
-    """Return the names of all containers of the engine, whosever they are."""
-    return docker("container", "ls", "--all", "--format={{.Names}}").split()
-
-
-def labs() -> set[str]:
-    """Return the names of the labs that have a container, a cluster, a network or a volume."""
-    containers = ("container", "ls", "--all")
-    listings = (
-        (LAB_LABEL, (*containers,)),
-        (LAB_LABEL, ("network", "ls")),
-        (LAB_LABEL, ("volume", "ls")),
-        (CLUSTER_LABEL, (*containers,)),
-    )
-    return {
-        name
-        for label, words in listings
-        for name in docker(
-            *words, f"--filter=label={label}", f'--format={{{{.Label "{label}"}}}}'
-        ).split()
-    }
-
-
-def _selector(instance: Instance) -> list[str]:
-    return [f"--filter=label={key}={value}" for key, value in instance.labels.items()]
 
 
 def _indent(text: str) -> str:

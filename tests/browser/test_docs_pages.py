@@ -63,13 +63,13 @@ def test_every_page_reads_well_and_prints_well(
 ) -> None:
     assert len(written) > 3
     for path in written:
-        exemplary = path in (written[1], *written[-2:])  # in both themes: they share one style
-        for scheme, width in list(SIZES.items())[: 2 if exemplary else 1]:
+        for scheme, width in SIZES.items():
             page.emulate_media(color_scheme=scheme, media="screen")  # type: ignore[arg-type]
             page.set_viewport_size(ViewportSize(width=width, height=900))
             opened(page, path)
             assert page.evaluate(OVERFLOW) == 0, f"{path.name} is wider than {width} pixels"
-            assert axe(page, **AXE) == [], f"{path.name}, {scheme}"
+            if scheme == "light" or path in (written[1], *written[-2:]):
+                assert axe(page, **AXE) == [], f"{path.name}, {scheme}"
             # Its beginning alone: to paint all of a lab's page, many windows high, takes minutes.
             page.screenshot(path=screenshots / f"docs-{path.stem}-{width}.png")
         diagrams = path.read_text().count('<pre class="mermaid">')

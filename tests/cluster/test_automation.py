@@ -41,7 +41,7 @@ from tests.cluster.automation import (
 from tests.cluster.connected import connect
 
 NOTIFICATION = "notification.toolkit.fluxcd.io/v1"
-PUSHES = 2
+PUSHES = 3
 
 
 def lab_command(*words: str) -> str:

@@ -206,19 +206,13 @@ def test_two_pushes_queue_and_both_are_built(lab: Instance, app: Clone) -> None:
     assert {"1.4.0", "1.4.1"} <= set(registry.tags(lab, "hello"))
 
 
-@pytest.mark.parametrize(
-    ("part", "version", "way"),
-    [
-        ("ci-runner", "1.5.0", "kill"),
-        pytest.param("ci-runner", "1.5.1", "restart", marks=pytest.mark.long),
-        pytest.param("ci", "1.6.0", "kill", marks=pytest.mark.long),
-        pytest.param("ci", "1.6.1", "restart", marks=pytest.mark.long),
-    ],
-)
 @pytest.mark.long
+@pytest.mark.parametrize(("part", "version"), [("ci-runner", "1.5.0"), ("ci", "1.5.1")])
+@pytest.mark.parametrize("way", ["restart", "kill"])
 def test_a_restart_in_the_middle_of_a_run(
     lab: Instance, app: Clone, part: str, version: str, way: str
 ) -> None:
+    version = version if way == "restart" else version.replace("1.5", "1.6")
     commit = release(app, version)
     cut = run_of(lab, commit)
     until_stage(lab, cut.number, "Build image")
@@ -268,12 +262,8 @@ def test_a_lost_container_is_made_again_and_no_run_is_lost(lab: Instance, app: C
     assert [run.number for run in ci.runs(lab, 1000)][1:] == [run.number for run in before]
 
 
-# The labs have the others built, in the same run.
-@pytest.mark.parametrize(
-    "version",
-    [*(pytest.param(one, marks=pytest.mark.long) for one in ("1.2.0", "1.3.0", "2.0.0")), "2.1.0"],
-)
-@pytest.mark.long
+@pytest.mark.long  # the labs have them built, in the same run
+@pytest.mark.parametrize("version", ["1.2.0", "1.3.0", "2.0.0", "2.1.0"])
 def test_ci_builds_a_colleagues_version(lab: Instance, app: Clone, version: str) -> None:
     """Of 1.2.0 there is a commit of the reader's already, which did not pass."""
     digest = app_versions.ensure_image(lab, version)

@@ -13,7 +13,7 @@ from tests.beside import ended
 from tests.cluster.connected import connect
 
 WINDOW_SECONDS = 15.0
-RUNS = 5
+RUNS = 10
 
 
 @pytest.fixture(scope="module")

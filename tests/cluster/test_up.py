@@ -22,7 +22,6 @@ from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 from tests.held_ports import held
-from tests.servers_alone import reserve_ports
 from tests.streams import LAB_NAME
 
 MOMENTS = ["Ports", "JupyterLab", "Network", "creating the cluster", "waiting for the node"]
@@ -196,7 +195,7 @@ def test_two_at_once_the_second_is_told(second: Instance) -> None:
 @pytest.mark.long
 def test_a_port_in_use_is_named_and_another_is_taken(second: Instance, steps: Steps) -> None:
     platform.down(second, steps)
-    reserve_ports(second)
+    platform.reserve_ports(second, print)
     port = second.port("git")
     with held(port):
         process = _lab(second, "up")
