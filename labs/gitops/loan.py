@@ -2,7 +2,7 @@
 
 While it is lent the image automation is pinned, so that nobody else moves the app. What Git said
 before is written down first: Ctrl-C gives the app back at once, and after a harder end the next
-loan does, or `lab demo`.
+loan does, or `lab demo`; unless a reset has put the whole lab back since.
 """
 
 from __future__ import annotations
@@ -111,6 +111,11 @@ def give_back(instance: Instance, say: Callable[[str], None]) -> bool:
     sync.follow(instance, last.sha, timeout=PATIENCE)
     journal.unlink()
     return True
+
+
+def forget(instance: Instance) -> None:
+    """Drop what was written down: the lab is put back as a whole, and nothing of before counts."""
+    _journal(instance).unlink(missing_ok=True)
 
 
 def pinned(draft: Draft, pin: bool = True) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from labs.catalogue import Lab, lab_named
 from labs.errors import LabError
-from labs.gitops import horizon
+from labs.gitops import horizon, loan
 from labs.gitops.app_versions import trees
 from labs.gitops.colleague import clone_of
 from labs.gitops.image_automation import connection
@@ -130,6 +130,7 @@ def reset(instance: Instance, lab: Lab, steps: Steps) -> Report:
                 digests = stored.result()
             with steps.step("Both repos"):
                 newest = config.result()
+                loan.forget(instance)
                 app.result()
                 ties.result()
             with steps.step("Your clones"):

@@ -15,7 +15,7 @@ import pytest
 from labs import catalogue, solve
 from labs.catalogue import Lab
 from labs.exercises.evidence import HELLO
-from labs.gitops import ci, lock
+from labs.gitops import ci, loan, lock
 from labs.gitops.app_versions import APP, app_repo, version_in
 from labs.gitops.app_versions.trees import VERSION_FILE
 from labs.gitops.clone import UPSTREAM
@@ -34,6 +34,7 @@ from labs.reset.kubectl import Kubectl
 from labs.reset.starts import Start, start_of
 from labs.run import CommandFailed, run
 from labs.understudy import semver
+from labs.wait import NotYet, wait_for
 
 SEED = int(os.environ.get("LAB_SHUFFLE_SEED") or 7)
 COUNT = int(os.environ.get("LAB_SHUFFLE_COUNT") or 3)
@@ -120,6 +121,19 @@ def monitoring_on(instance: Instance) -> None:
     put_back(instance, catalogue.lab_named("incident"))
 
 
+def measurement_killed(instance: Instance) -> None:
+    """As by a closed lid: the app is borrowed, and nobody has given it back."""
+    words = (sys.executable, "-m", "labs.cli", "bench", "release", "--runs=1")
+    with subprocess.Popen(words, env=environment(instance), stdout=subprocess.DEVNULL) as bench:
+
+        def borrowed() -> None:
+            if not (instance.root / "loan.json").exists():
+                raise NotYet("nobody has borrowed the app")
+
+        wait_for(borrowed, what="a measurement that has begun", timeout=60, interval=0.1)
+        bench.kill()
+
+
 def containers_stopped(instance: Instance) -> None:
     for part in ("git", "registry", "ci-runner"):
         docker.stop_container(instance.container(part), timeout=2)
@@ -157,7 +171,7 @@ STATES: tuple[tuple[Callable[[Instance], None], ...], ...] = (
     (flux_deleted,),
     (types_deleted,),
     (rollout_wedged, things_of_ones_own),
-    (monitoring_on, namespace_labelled),
+    (monitoring_on, measurement_killed, namespace_labelled),
     (cluster_stopped,),
     (cluster_deleted,),
 )
@@ -202,6 +216,7 @@ def test_any_state_is_put_back(
     assert container["image"] == "registry:5000/hello:0.9.0"
     assert found["status"]["readyReplicas"] == 2
     assert not any(flux.suspended(one) for one in flux.kustomizations(api))
+    assert not loan.give_back(instance, print), "what was lent before the reset is forgotten"
     log = git(instance, "config-repo", "log", "-1", "--format=%an|%s|%(trailers:only)")
     assert log.startswith("Instructor|Reset to the start of lab 05|Lab-Event: reset")
 

@@ -16,7 +16,7 @@ from labs.gitops.commits import Message
 from labs.gitops.config_repo import ConfigRepo
 from labs.gitops.draft import Draft
 from labs.gitops.image_automation import connection
-from labs.gitops.loan import AUTOMATION, give_back, lent
+from labs.gitops.loan import AUTOMATION, forget, give_back, lent
 from labs.instance import PROJECT, Instance
 from tests.unit.gitrepos import git, new_clone, new_server
 
@@ -150,6 +150,17 @@ def test_after_a_hard_end_the_next_one_gives_it_back_first(lab: Instance) -> Non
     with lent(lab, "another", print):
         assert on_server(lab, HELLO) == APP
     assert give_back(lab, print) is False, "there is nothing to give back any more"
+
+
+def test_what_a_reset_has_put_back_is_not_undone(lab: Instance) -> None:
+    with lent(lab, "a test", print):
+        journal = (lab.root / "loan.json").read_text()
+    (lab.root / "loan.json").write_text(journal)  # as after a hard end
+    write(lab, HELLO, to_version("1.0.0"), "Reset")
+    forget(lab)
+    at_reset = on_server(lab, HELLO)
+    with lent(lab, "another", print):
+        assert on_server(lab, HELLO) == at_reset
 
 
 def test_its_own_lock_is_taken_away_in_a_commit_of_its_own(lab: Instance) -> None:
