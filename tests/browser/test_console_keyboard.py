@@ -89,6 +89,7 @@ def test_a_workload_is_locked_and_unlocked(
     expect(console).to_have_title(re.compile("^Workloads"))
     reach(console, console.locator(f'main a[href$="{PATH}"]').first)
     console.keyboard.press("Enter")
+    expect(console.locator("#do-lock")).to_be_visible()
     for verb, locked in (("lock", True), ("unlock", False)):
         reach(console, console.locator(f"#do-{verb}"))
         console.keyboard.press("Enter")
