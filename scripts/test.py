@@ -1,7 +1,8 @@
 """`make test`: the checks, then the tests, on labs of their own that are built for them.
 
 Each part of the lab is tested by it, and every notebook. What takes minutes to prove what a shorter
-test proves as well on most days is marked `long`, and is a part of `make test-all` alone.
+test proves as well on most days is marked `long`, and is a part of `make test-all` alone; what
+wants the engine to itself is marked `fault`, and is a part of `make test-faults` alone.
 
 The machine and the parts are made ready first, with their progress shown, so that a build that
 fails is told apart from a test that fails. The last line is pytest's own summary.
@@ -27,7 +28,7 @@ SUITES = ("tests/cluster", "tests/browser", "tests/faults")
 """The unit tests are one of the checks, which come first."""
 ALL = "--all"
 """The word with which the long tests are run as well."""
-SHORT = ("-m", "not long")
+SHORT, LONG = "not long and not fault", "not fault"
 STREAMS = ("--numprocesses=2", "--dist=loadscope", "--no-loadscope-reorder", "--verbose")
 """Two at once, each on a lab of its own, as tests/streams.py deals them out. A line for each test,
 as each begins and ends by itself."""
@@ -40,8 +41,8 @@ def main() -> int:
         return 1
     prepare(OUTPUT)
     given = [word for word in sys.argv[1:] if word != ALL]
-    chosen = () if ALL in sys.argv else SHORT
-    words = ["-m", "pytest", *SUITES, *chosen, *STREAMS, "--durations=40"]
+    chosen = LONG if ALL in sys.argv else SHORT
+    words = ["-m", "pytest", *SUITES, "-m", chosen, *STREAMS, "--durations=40"]
     words.append(f"--junitxml={OUTPUT / 'junit.xml'}")
     return subprocess.run([sys.executable, *words, *given], cwd=PROJECT, check=False).returncode
 

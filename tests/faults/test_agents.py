@@ -22,7 +22,7 @@ NOTIFICATION_API = "notification.toolkit.fluxcd.io/v1"
 SHORT = "kustomize-controller"
 """The one that `make test` kills as well: it alone has something half done when it ends."""
 CONTROLLERS = [
-    pytest.param(name, marks=[] if name == SHORT else [pytest.mark.long])
+    pytest.param(name, marks=[] if name == SHORT else [pytest.mark.fault])
     for name in (*flux.COMPONENTS, *image_automation.COMPONENTS)
 ]
 
@@ -72,7 +72,7 @@ def applying(lab: Instance) -> None:
     raise NotYet("Flux does not apply it yet")
 
 
-@pytest.mark.long
+@pytest.mark.fault
 def test_prometheus_killed(lab: Instance, trial: MakeTrial) -> None:
     """Its samples are in its write-ahead log; those of the seconds in between are not taken."""
     with trial("Prometheus killed") as one:

@@ -7,7 +7,7 @@ import pytest
 from labs.instance import Instance
 from tests.faults.neighbour import Neighbour
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.fault
 
 
 def test_the_lab_beside_noticed_nothing(beside: Neighbour, instance: Instance) -> None:

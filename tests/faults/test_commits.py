@@ -19,7 +19,7 @@ from tests.cluster.automation import RULES
 from tests.faults.conftest import MakeTrial
 from tests.faults.reader import HELLO, Reader
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.fault
 
 SECONDS = 150.0
 KUSTOMIZATION = "apps/production/kustomization.yaml"

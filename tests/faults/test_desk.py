@@ -19,7 +19,7 @@ from labs.wait import NotYet, wait_for
 from tests.faults.conftest import MakeTrial
 from tests.faults.reader import Reader
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.fault
 
 PAGES = 3
 SECONDS = 60.0

@@ -20,7 +20,7 @@ from scripts import dockerd
 from tests.faults.conftest import MakeTrial
 from tests.faults.neighbour import Neighbour
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.fault
 
 SECONDS = 60.0
 

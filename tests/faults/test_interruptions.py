@@ -16,7 +16,7 @@ from labs.reset.starts import start_of
 from tests.faults import interrupting, judge
 from tests.faults.conftest import LAST, MakeTrial
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.fault
 
 SEED = int(os.environ.get("LAB_FAULTS_SEED") or 7)
 COUNT = int(os.environ.get("LAB_FAULTS_COUNT") or 20)

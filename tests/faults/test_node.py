@@ -12,7 +12,7 @@ from labs.platform import up as platform
 from labs.platform.steps import Steps
 from tests.faults.conftest import MakeTrial
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.fault
 
 
 def test_node_stopped_and_started_by_hand(lab: Instance, trial: MakeTrial) -> None:

@@ -36,7 +36,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize(
     "moment",
-    [pytest.param(one, marks=[] if one == SHORT else [pytest.mark.long]) for one in MOMENTS],
+    [pytest.param(one, marks=[] if one == SHORT else [pytest.mark.fault]) for one in MOMENTS],
 )
 def test_git_server_killed_in_a_push(
     lab: Instance, trial: MakeTrial, tmp_path: Path, moment: str
@@ -85,7 +85,7 @@ def answers(lab: Instance) -> None:
         raise NotYet(f"it answers {answer.status}")
 
 
-@pytest.mark.long
+@pytest.mark.fault
 @pytest.mark.parametrize("part", ["registry", "registry-gate"])
 def test_registry_killed_in_a_push_of_ci(
     lab: Instance, trial: MakeTrial, tmp_path: Path, part: str
@@ -138,7 +138,7 @@ def until_pushing(lab: Instance, number: int) -> None:
     wait_for(there, what="CI pushing", timeout=240, interval=0.05)
 
 
-@pytest.mark.long
+@pytest.mark.fault
 def test_network_between_node_and_git_cut(lab: Instance, trial: MakeTrial) -> None:
     """Flux says that it does not reach Git, what runs goes on, and what was pushed comes live."""
     git, reader = lab.container("git"), Reader(lab)
