@@ -142,6 +142,7 @@ def test_an_alert_is_told_silenced_and_resolved(lab: Instance) -> None:
 @pytest.mark.long
 def test_a_page_that_starts_anew_shows_what_fires(lab: Instance) -> None:
     put(lab, 600)
+    until(lambda: told(lab), "the page to be told")  # nobody is told the end of what he never heard
     cluster = kubernetes.api(lab)
     label = "app.kubernetes.io/name=receiver"
     [pod] = cluster.list("v1", "Pod", "monitoring", label)
