@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from labs import interrupts
 from labs.cli_gitops import bench_app
 from labs.instance import Instance
 
@@ -30,8 +29,7 @@ def bench_release(
     """Time releases through Git beside `kubectl set image`, on one Deployment, taking turns."""
     from labs.gitops import bench_release
 
-    with interrupts.politely():
-        done = bench_release.rounds(Instance.current(), runs, print)
+    done = bench_release.rounds(Instance.current(), runs, print)
     print(f"\n{bench_release.report(Instance.current(), done)}")
 
 
@@ -42,6 +40,5 @@ def bench_ci(
     """Time commits of the app: push to image, image to policy, to the bot's commit, to live."""
     from labs.gitops import bench_ci
 
-    with interrupts.politely():
-        done = bench_ci.runs(Instance.current(), runs, print)
+    done = bench_ci.runs(Instance.current(), runs, print)
     print(f"\n{bench_ci.table(Instance.current(), done)}")

@@ -12,6 +12,9 @@ from types import FrameType
 @contextmanager
 def politely() -> Iterator[None]:
     """Treat the end of the terminal, and a plain kill, as Ctrl-C: all is put back."""
+    if not _hears_signals():
+        yield
+        return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -29,8 +32,8 @@ def politely() -> Iterator[None]:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Have an impatient second Ctrl-C pass by, also for the commands that are run meanwhile."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are none of its business
+    if not _hears_signals():
+        yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
@@ -39,3 +42,8 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _hears_signals() -> bool:
+    """Return whether this is the main thread: signals are none of another's business."""
+    return threading.current_thread() is threading.main_thread()

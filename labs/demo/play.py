@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from labs import interrupts
 from labs.demo.scene import Scene
 from labs.demo.story import STAGES
 from labs.demo.telling import Teller
@@ -31,18 +30,17 @@ def play(step: bool = False) -> None:
     """
     teller = Teller(len(STAGES), step)
     instance = _lab(teller.line)
-    with interrupts.politely():
-        loan.give_back(instance, teller.line)
-        repo = _clean_clone(instance)
-        before = repo.fetch()
-        good = spare_versions.next_version(instance)
-        with loan.lent(instance, "the demo", teller.line):
-            scene = Scene(instance, teller.line, good, spare_versions.after(good))
-            for stage in STAGES:
-                teller.stage(stage, scene)
-            teller.console.print()
-            teller.line("The end. Everything is put back:")
-        _pull(instance)
+    loan.give_back(instance, teller.line)
+    repo = _clean_clone(instance)
+    before = repo.fetch()
+    good = spare_versions.next_version(instance)
+    with loan.lent(instance, "the demo", teller.line):
+        scene = Scene(instance, teller.line, good, spare_versions.after(good))
+        for stage in STAGES:
+            teller.stage(stage, scene)
+        teller.console.print()
+        teller.line("The end. Everything is put back:")
+    _pull(instance)
     teller.table()
     teller.console.print()
     _addresses(instance, repo, before.short, teller.line)

@@ -1,8 +1,8 @@
 """Lends the app of a lab to a measurement or a demo, and gives it back as it was.
 
 While it is lent the image automation is pinned, so that nobody else moves the app. What Git said
-before is written down first: Ctrl-C gives the app back at once, and after a harder end the next
-loan does, or `lab demo`; unless a reset has put the whole lab back since.
+before is written down first: Ctrl-C and a plain kill give the app back at once, and after a harder
+end the next loan does, or `lab demo`; unless a reset has put the whole lab back since.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def lent(instance: Instance, why: str, say: Callable[[str], None]) -> Iterator[L
     """
     instance.root.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(instance.root / "loan.lock", timeout=0):
+        with interrupts.politely(), FileLock(instance.root / "loan.lock", timeout=0):
             give_back(instance, say)
             loan = _take(instance, why, say)
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,6 +136,17 @@ def test_it_is_given_back_however_it_ends(lab: Instance, ended_by: type[BaseExce
         raise ended_by("it ends", **words)
 
     with pytest.raises(ended_by), lent(lab, "a test", print):
+        end()
+    assert on_server(lab, HELLO) == APP
+    assert not (lab.root / "loan.json").exists()
+
+
+def test_a_plain_kill_gives_it_back(lab: Instance) -> None:
+    def end() -> None:
+        write(lab, HELLO, to_version("1.0.0"))
+        signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt), lent(lab, "a test", print):
         end()
     assert on_server(lab, HELLO) == APP
     assert not (lab.root / "loan.json").exists()
