@@ -77,9 +77,10 @@ def _bare(instance: Instance) -> float:
             env={"KIND_EXPERIMENTAL_DOCKER_NETWORK": bare.network},
             timeout=SECONDS,
         )
+        # Not `kubectl wait pods`: that fails where the Deployment has made none yet.
         run(
-            *(supply.tool("kubectl"), key, "wait", "pods", "--namespace=kube-system"),
-            *("--selector=k8s-app=kube-dns", "--for=condition=Ready", f"--timeout={SECONDS:.0f}s"),
+            *(supply.tool("kubectl"), key, "rollout", "status", "deployment/coredns"),
+            *("--namespace=kube-system", f"--timeout={SECONDS:.0f}s"),
             timeout=SECONDS,
         )
         return time.monotonic() - start
