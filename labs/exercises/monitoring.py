@@ -67,6 +67,16 @@ PANEL = """\
       ]
     },
 """
+ASK = """\
+lab.sh('''
+for n in $(seq 20); do
+  kubectl get --raw /api/v1/namespaces/production/services/hello:80/proxy/api > /dev/null
+  sleep 0.5
+done
+''')
+"""
+"""Somebody to count, for longer than two scrapes: growth is seen between them, and `lab catchup`
+runs no other cell of the notebook."""
 BORN = """\
 born() { date --date "$(kubectl get "$@" --output jsonpath='{.metadata.creationTimestamp}')" +%s; }
 """
@@ -102,7 +112,7 @@ kubectl get pods --namespace monitoring
         title="Ask for a rate",
         kind="code",
         check=checks.requests,
-        solution=f'answer = "{REQUESTS}"\n',
+        solution=f'{ASK}answer = "{REQUESTS}"\n',
         why="A counter's value says when its pod was started; its rate says what goes on now.",
         hints=(
             "Is a counter's value of any use? What is it that you want to know of it?",

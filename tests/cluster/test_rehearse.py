@@ -1,4 +1,4 @@
-"""A rehearsal of a cheap lab beside a lab in progress: cut off, then to its end."""
+"""A rehearsal beside a lab in progress: of a cheap lab, cut off; of two, to its end."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ SECONDS = 600
 LAB = catalogue.lab_named("your-cluster")
 
 
-def start(instance: Instance) -> subprocess.Popen[str]:
+def start(instance: Instance, *labs: catalogue.Lab) -> subprocess.Popen[str]:
+    numbers = ",".join(str(lab.number) for lab in labs)
     return subprocess.Popen(
-        [sys.executable, "-u", "-m", "labs.cli", "rehearse", "--labs", str(LAB.number)],
+        [sys.executable, "-u", "-m", "labs.cli", "rehearse", "--labs", numbers],
         env={**os.environ, "LAB_NAME": instance.name, "LAB_HOME": str(instance.root.parent)},
         cwd=PROJECT,
         stdout=subprocess.PIPE,
@@ -62,7 +63,7 @@ def ids(instance: Instance) -> str:
 @pytest.mark.long
 def test_ended_by_ctrl_c_it_leaves_nothing(instance: Instance) -> None:
     beside = ids(instance)
-    with start(instance) as running:
+    with start(instance, LAB) as running:
         assert running.stdout is not None
         seen = []
         for line in running.stdout:
@@ -80,15 +81,19 @@ def test_ended_by_ctrl_c_it_leaves_nothing(instance: Instance) -> None:
 
 @pytest.mark.long
 def test_it_says_fit_and_is_gone(instance: Instance) -> None:
+    labs = (LAB, catalogue.lab_named("monitoring"))  # which needs somebody who asks the app
     beside = ids(instance)
-    with start(instance) as running:
+    with start(instance, *labs) as running:
         text, _ = running.communicate(timeout=SECONDS)
     assert running.returncode == 0, text
-    assert re.search(rf"^✓ Start of lab {LAB.heading}", text, re.MULTILINE)
-    assert re.search(rf"^✓ Lab {LAB.heading} +\d", text, re.MULTILINE)
-    last = text.splitlines()[-1]
-    assert re.fullmatch(rf"Fit: 1 lab, {len(LAB.steps)} steps, in \d+ (s|min)\.", last), text
-    log = instance.root.parent / "rehearsals" / instance.name / "01-your-cluster.log"
-    assert f"All steps of lab {LAB.heading} are done." in Path(log).read_text()
+    for lab in labs:
+        assert re.search(rf"^✓ Start of lab {lab.heading}", text, re.MULTILINE)
+        assert re.search(rf"^✓ Lab {lab.heading} +\d", text, re.MULTILINE)
+        log = Path(
+            instance.root.parent, "rehearsals", instance.name, f"{Path(lab.notebook).stem}.log"
+        )
+        assert f"All steps of lab {lab.heading} are done." in log.read_text()
+    last, steps = text.splitlines()[-1], sum(len(lab.steps) for lab in labs)
+    assert re.fullmatch(rf"Fit: 2 labs, {steps} steps, in \d+ (s|min)\.", last), text
     assert left(instance) == NOTHING
     assert ids(instance) == beside
