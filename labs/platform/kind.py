@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from ruamel.yaml import YAML
 
 from labs.errors import LabError
 from labs.instance import LAB_LABEL, Instance
-from labs.platform import docker, flux, host, kubernetes, node_ports, objects
+from labs.platform import docker, flux, host, kind_maker, kubernetes, node_ports, objects
 from labs.platform.api_errors import ClusterUnreachable, Refused
 from labs.platform.engine import docker as engine
 from labs.run import run
@@ -119,55 +117,44 @@ def ensure(instance: Instance, say: Callable[[str], None]) -> None:
                 say("writing the kubeconfig again")
                 export_kubeconfig(instance)
             _wait_until_ready(instance, say)
-            return
-        say("an earlier `make up` did not finish the cluster: making it anew")
-        delete(instance)
-    say(f"creating the cluster {instance.name}")
-    instance.root.mkdir(parents=True, exist_ok=True)
-    instance.kubeconfig.unlink(missing_ok=True)
-    # In a process of its own: KindCluster lets kind write to whatever terminal it has.
-    output = run(
-        sys.executable,
-        "-m",
-        "labs.platform.kind",
-        env={
-            "LAB_NAME": instance.name,
-            "LAB_HOME": str(instance.root.parent),
-            "KIND_EXPERIMENTAL_DOCKER_NETWORK": instance.network,
-        },
-        timeout=400,
-        todo="run `make up` again; `make doctor` names what the host lacks",
-    )
-    (instance.logs / "kind.log").write_text(output)
-    _wait_until_ready(instance, say)
+            if _whole(instance):
+                return
+            say("the cluster has no StorageClass, which kind makes last: making it anew")
+        else:
+            say("an earlier `make up` did not finish the cluster: making it anew")
+    _make(instance, say)
+    if not _whole(instance):
+        say("it is what a killed `make up` has begun: making it anew")
+        _make(instance, say)
     _finished(instance).touch()
 
 
 def delete(instance: Instance) -> None:
     """Delete the cluster; Git server and registry, outside it, lose nothing."""
     _finished(instance).unlink(missing_ok=True)
+    kind_maker.end_strays(instance)
     if exists(instance):
         _refuse_a_stranger(instance)
         docker.remove_container(node(instance))
     instance.kubeconfig.unlink(missing_ok=True)
 
 
-def create() -> None:
-    """Create the current lab's cluster with KindCluster; kind's own output goes to stdout."""
-    from pytest_kind import KindCluster  # here: only this process needs it
-
-    instance = Instance.current()
+def _make(instance: Instance, say: Callable[[str], None]) -> None:
+    delete(instance)
+    say(f"creating the cluster {instance.name}")
     instance.root.mkdir(parents=True, exist_ok=True)
     path = instance.root / "kind.yaml"
     path.write_text(as_yaml(config(instance)))
-    with contextlib.chdir(instance.root):  # KindCluster keeps a folder where it stands
-        KindCluster(
-            instance.name,
-            kubeconfig=instance.kubeconfig,
-            image=supply.node_image(),
-            kind_path=supply.tool("kind"),
-            kubectl_path=supply.tool("kubectl"),
-        ).create(path)
+    (instance.logs / "kind.log").write_text(kind_maker.make(instance, path))
+    _wait_until_ready(instance, say)
+
+
+def _whole(instance: Instance) -> bool:
+    """Return whether kind came to its end: the StorageClass is the last that it makes.
+
+    Docker may make the node for a kind that was ended a moment ago.
+    """
+    return bool(kubernetes.api(instance).list("storage.k8s.io/v1", "StorageClass"))
 
 
 def older(pod: objects.Object, moment: float) -> bool:
@@ -239,7 +226,3 @@ def as_yaml(value: object) -> str:
     out = io.StringIO()
     YAML(typ="safe", pure=True).dump(value, out)
     return out.getvalue()
-
-
-if __name__ == "__main__":
-    create()

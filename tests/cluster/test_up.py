@@ -14,7 +14,7 @@ import pytest
 
 from labs.errors import LabError
 from labs.instance import PROJECT, Instance
-from labs.platform import docker, kind, kubernetes
+from labs.platform import docker, kind, kubernetes, processes
 from labs.platform import up as platform
 from labs.platform.objects import Objects
 from labs.platform.steps import Steps
@@ -146,6 +146,11 @@ def _connects(instance: Instance, ip: str, port: int) -> None:
         raise NotYet(refused.found) from refused
 
 
+def storage(instance: Instance) -> Objects:
+    """Return the StorageClasses of a lab's cluster: the last that kind makes of it."""
+    return kubernetes.api(instance).list("storage.k8s.io/v1", "StorageClass")
+
+
 def test_a_cluster_of_somebody_else_is_not_touched(second: Instance) -> None:
     image = supply.node_image()
     run("docker", "create", "--name", kind.node(second), image)
@@ -178,10 +183,52 @@ def test_interrupted_at_five_moments_it_goes_on(second: Instance, instance: Inst
     assert finish.returncode == 0, text
     # A probe may fail for a moment while the machine is busy.
     ready(second)
+    assert storage(second)
     assert _ids(instance) == beside
     assert {second.port(part) for part in ("git", "app", "api")}.isdisjoint(
         {instance.port(part) for part in ("git", "app", "api")}
     )
+
+
+@pytest.mark.long
+def test_what_a_killed_up_has_left_at_work_is_ended(second: Instance) -> None:
+    """Kind goes on by itself, until it has something to say and nobody who reads it."""
+    docker.remove_container(kind.node(second))
+    process = _lab(second, "up")
+    assert process.stdout is not None
+    marker = f"create cluster --name={second.name} "
+
+    def at_work() -> list[int]:
+        if not (found := processes.find(marker)):
+            raise NotYet("kind does not run yet")
+        return found
+
+    assert any("creating the cluster" in line for line in process.stdout)
+    strays = wait_for(at_work, what="kind at work", timeout=60, interval=0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    finish = _lab(second, "up")
+    text, _ = finish.communicate(timeout=400)
+    assert finish.returncode == 0, text
+    assert not any(processes.alive(pid) for pid in strays)
+    ready(second)
+    assert storage(second)
+
+
+@pytest.mark.long
+def test_a_cluster_without_storage_is_made_anew(second: Instance) -> None:
+    run(
+        supply.tool("kubectl"),
+        "delete",
+        "storageclass",
+        "--all",
+        env={"KUBECONFIG": str(second.kubeconfig)},
+    )
+    finish = _lab(second, "up")
+    text, _ = finish.communicate(timeout=400)
+    assert finish.returncode == 0, text
+    assert "the cluster has no StorageClass" in text
+    assert storage(second)
 
 
 def test_two_at_once_the_second_is_told(second: Instance) -> None:
