@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 from labs.gitops import sync
@@ -23,12 +26,35 @@ def changing(repo: ConfigRepo, what: str, path: str = HELLO) -> list[Commit]:
 
     The first commit of all, which brought the file, is not among them.
     """
+    return [one.commit for one in changes(repo, path, lambda text: value_in(text, what))]
 
-    # Of the commits that touched the file, each one's state is the one before the next newer one.
-    commits = repo.log(UPSTREAM, path, MOST)
-    values = [value(repo, what, commit.sha, path) for commit in commits]
-    pairs = zip(commits, values, values[1:], strict=False)
-    return [commit for commit, after, before in pairs if after != before]
+
+@dataclass(frozen=True)
+class Change:
+    """A commit, and what something was before it and is after it."""
+
+    commit: Commit
+    before: str
+    after: str
+
+
+def changes(
+    repo: ConfigRepo, path: str, read: Callable[[str], str], most: int = MOST
+) -> list[Change]:
+    """Return the pushed commits after which a file says something new, newest first.
+
+    New is what none of its parents says: a merge that takes each side's own has changed nothing,
+    and commits side by side have not changed what the other did, whichever is listed first.
+    `read` takes it from the file's text.
+    """
+    text = functools.cache(lambda sha: repo.text(path, sha))
+    found = []
+    for commit in repo.log(UPSTREAM, path, most):
+        before = [text(sha) for sha in commit.parents]
+        after = read(text(commit.sha))
+        if before and all(one and read(one) != after for one in before):
+            found.append(Change(commit, read(before[0]), after))
+    return found
 
 
 def value(repo: ConfigRepo, what: str, revision: str = "", path: str = HELLO) -> str:
@@ -37,6 +63,11 @@ def value(repo: ConfigRepo, what: str, revision: str = "", path: str = HELLO) ->
         text = repo.text(path, revision)
     else:
         text = (repo.path / path).read_text() if (repo.path / path).exists() else ""
+    return value_in(text, what)
+
+
+def value_in(text: str, what: str) -> str:
+    """Return a setting as a file's text has it; '' where it is not there."""
     found = re.search(rf"name: {what}\b.*\n\s*value:(.*)|^\s*{what}:(.*)", text, re.MULTILINE)
     return (found[1] or found[2] or "").partition(" #")[0].strip() if found else ""
 

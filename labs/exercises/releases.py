@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labs.exercises.evidence import HELLO, MOST, value
+from labs.exercises.evidence import HELLO, MOST, changes, value, value_in
 from labs.gitops import manifests
 from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
@@ -81,15 +81,17 @@ def moves(repo: ConfigRepo, most: int = MOST) -> list[Move]:
 
     The first commit of all, which brought the file, is not among them.
     """
-    commits = repo.log(UPSTREAM, HELLO, most)
-    versions = [version(repo, commit.sha) for commit in commits]
-    rows = zip(commits, versions, versions[1:], strict=False)
-    return [Move(commit, before, after) for commit, after, before in rows if after != before]
+    found = changes(repo, HELLO, lambda text: _tag(value_in(text, "image")), most)
+    return [Move(one.commit, one.before, one.after) for one in found]
 
 
 def version(repo: ConfigRepo, revision: str = "") -> str:
     """Return the version that a commit, or the working folder, has for production."""
-    return value(repo, "image", revision).rpartition(":")[2]
+    return _tag(value(repo, "image", revision))
+
+
+def _tag(image: str) -> str:
+    return image.rpartition(":")[2]
 
 
 def state(repo: ConfigRepo, revision: str = UPSTREAM) -> State:

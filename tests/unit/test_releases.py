@@ -212,6 +212,33 @@ def test_a_lost_race_is_found_after_rebase_and_merge(
     )
 
 
+@pytest.mark.parametrize(("mine", "theirs"), [("10:00", "10:01"), ("10:01", "10:00")])
+def test_side_by_side_it_matters_not_which_was_written_first(
+    instance: Instance,
+    reader: Desk,
+    colleague: Desk,
+    mine: str,
+    theirs: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def at(clock: str) -> None:
+        for who in ("AUTHOR", "COMMITTER"):
+            monkeypatch.setenv(f"GIT_{who}_DATE", f"2026-01-01T{clock}:00Z")
+
+    monkeypatch.setattr(deploy_checks, "live", lambda attempt, commit: None)
+    at(mine)
+    reader.edit((HELLO, "Hello from Git", "Two desks"))
+    reader.commit("Greet")
+    at(theirs)
+    release = colleague.move("0.9.0", "1.0.0", event="release")
+    at("10:02")
+    git("pull", "-q", "--no-rebase", "--no-edit", cwd=reader.path)
+    git("push", "-q", cwd=reader.path)
+    told = deploy_checks.lost_race(Attempt(instance))
+    assert told.startswith(f"{release[:7]} was faster")
+    assert "version 1.0.0 and the greeting 'Two desks'" in told
+
+
 def test_one_after_the_other_is_no_race(
     instance: Instance, reader: Desk, colleague: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
