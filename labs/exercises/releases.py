@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labs.exercises.evidence import HELLO, MOST, changes, value, value_in
+from labs.exercises.evidence import HELLO, MOST, Change, changes, value, value_in
 from labs.gitops import manifests
 from labs.gitops.clone import UPSTREAM
 from labs.gitops.commits import Commit
@@ -24,12 +24,8 @@ POLICY = "hello-production"
 
 
 @dataclass(frozen=True)
-class Move:
+class Move(Change):
     """A pushed commit that changed the version that production is to run."""
-
-    commit: Commit
-    before: str
-    after: str
 
     @property
     def by_hand(self) -> bool:
