@@ -69,13 +69,16 @@ PANEL = """\
 """
 ASK = """\
 lab.sh('''
-for n in $(seq 20); do
-  kubectl get --raw /api/v1/namespaces/production/services/hello:80/proxy/api > /dev/null
-  sleep 0.5
+query='sum(rate(hello_http_requests_total%5B1m%5D))%3E0'  # [, ] and > as a URL has them
+services() { kubectl get --raw "/api/v1/namespaces/$1/services/$2"; }
+for n in $(seq 300); do
+  services production hello:80/proxy/api > /dev/null
+  services monitoring "prometheus:9090/proxy/api/v1/query?query=$query" |
+    grep --quiet --fixed-strings '"result":[]' || break
 done
 ''')
 """
-"""Somebody to count, for longer than two scrapes: growth is seen between them, and `lab catchup`
+"""Asks the app until Prometheus has seen its counter grow, which takes two scrapes: `lab catchup`
 runs no other cell of the notebook."""
 BORN = """\
 born() { date --date "$(kubectl get "$@" --output jsonpath='{.metadata.creationTimestamp}')" +%s; }
