@@ -187,6 +187,22 @@ def test_a_query_is_judged_by_its_number(instance: Instance, answers: Answers) -
     assert judge(Attempt(instance, right)).startswith("2.00 requests a second")
 
 
+def test_a_query_is_compared_with_the_samples_that_it_has_seen(
+    instance: Instance, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = f"{monitoring_checks.REQUESTS} + 0"
+    answers.numbers = {monitoring_checks.REQUESTS: [0.116]}
+
+    def scraped_meanwhile(lab: Instance, promql: str, at: datetime | None = None) -> Any:
+        if promql == right and right not in answers.numbers:
+            answers.numbers = {monitoring_checks.REQUESTS: [0.241], right: [0.241]}
+        return answers.query(lab, promql, at)
+
+    monkeypatch.setattr(prometheus, "query", scraped_meanwhile)
+    said = monitoring_checks.requests(Attempt(instance, right))
+    assert said.startswith("0.24 requests a second")
+
+
 def test_where_nobody_asked_the_app_a_query_waits(instance: Instance, answers: Answers) -> None:
     answers.numbers = {monitoring_checks.REQUESTS: [0.0]}
     with pytest.raises(TimedOut, match="nobody asked the app"):
