@@ -210,6 +210,7 @@ def test_a_crowd_notes_when_a_version_comes_and_when_the_other_goes(
         App.answer = (200, b'{"version": "2.0.0"}')
         wait_until(lambda: any(one.version == "2.0.0" for one in crowd.answers(changed)))
         assert crowd.first("2.0.0", start) > changed
+        assert start < crowd.last_of_others("2.0.0", start) < time.monotonic()
         App.answer = (503, b"")
         wait_until(lambda: any(one.failure for one in crowd.answers(changed)))
     old = [one.at for one in crowd.answers() if one.version == "1.0.0"]
