@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.errors import LabError
+from labs.platform import files
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_NAME = "hackfest"
@@ -175,7 +176,4 @@ def is_free(port: int) -> bool:
 
 def write_json(path: Path, value: object) -> None:
     """Write atomically: a reader sees the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=2) + "\n")
-    temporary.replace(path)
+    files.write(path, (json.dumps(value, indent=2) + "\n").encode())

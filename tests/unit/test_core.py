@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,17 @@ def test_json_is_replaced_whole(tmp_path: Path) -> None:
     write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 2}
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_threads_write_the_same_json_at_once(tmp_path: Path) -> None:
+    """As a notebook's view and its check do, which follow the same commit."""
+    path = tmp_path / "commit.json"
+
+    def write(number: int) -> None:
+        for turn in range(100):
+            write_json(path, {"thread": number, "turn": turn})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    assert json.loads(path.read_text())["turn"] == 99
+    assert list(tmp_path.iterdir()) == [path]
