@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from labs.instance import Instance
 from labs.platform import docker, files, git_server, registry
 from labs.platform.credentials import credentials
-from labs.platform.loopback import fetch, wait_for_http
+from labs.platform.loopback import fetch
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 
@@ -84,8 +84,6 @@ def ensure(
     secret = {"REGISTRY_PASSWORD": credentials(instance)[USER], **(given or {})}
     text = json.dumps({"runner": known["runner"], **secret})
     docker.exec_in(runner.name, "ci-secrets", stdin=text)
-    url = f"{base_url(instance, pipeline)}/healthy"
-    wait_for_http(url, what=f"the dispatcher {dispatcher.name} answering on its port")
     hook = f"{pipeline.dispatcher}/hook"
     git_server.notify(instance, pipeline.part, [pipeline.repo], hook, known["hook"])
     _wait_for_runner(instance, pipeline)
@@ -113,6 +111,7 @@ def dispatcher_spec(
         user="1000:1000",
         tmpfs=("/tmp",),  # noqa: S108 - in the container
         health=("healthy",),
+        page="/healthy",
         options=docker.BETWEEN_NETWORKS,
     )
 

@@ -19,7 +19,7 @@ from labs.instance import Instance
 from labs.platform import docker
 from labs.platform.credentials import USERS, basic, mail, user_lines
 from labs.platform.credentials import credentials as credentials
-from labs.platform.loopback import DIRECT, wait_for_http
+from labs.platform.loopback import DIRECT
 from labs.run import run
 from scripts.supply import api as supply
 
@@ -38,7 +38,6 @@ def ensure(instance: Instance, say: Callable[[str], None] = lambda line: None) -
     supply.load(image)
     docker.ensure_container(instance, spec(instance, image), say)
     docker.exec_in(instance.container("git"), "git-users", stdin=user_lines(instance))
-    wait_for_http(f"{base_url(instance)}/healthy", what="the Git server answering on its port")
 
 
 def spec(instance: Instance, image: str) -> docker.ContainerSpec:
@@ -58,6 +57,7 @@ def spec(instance: Instance, image: str) -> docker.ContainerSpec:
         env={"PUBLIC_URL": base_url(instance)},
         tmpfs=("/tmp:size=64m",),  # noqa: S108 - in the container
         health=("healthy",),
+        page="/healthy",
         options=docker.BETWEEN_NETWORKS,
     )
 

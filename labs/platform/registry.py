@@ -68,6 +68,7 @@ def gate_spec(instance: Instance, image: str) -> docker.ContainerSpec:
         env={"PUBLIC_PORT": str(instance.port("registry"))},
         tmpfs=("/tmp:size=32m",),  # noqa: S108 - in the container
         health=("healthy", "gate"),
+        page="/healthy",
         options=docker.BETWEEN_NETWORKS,
     )
 

@@ -130,7 +130,6 @@ def _no_clone(clone: Path) -> LabError:
 def _write_gitconfig(instance: Instance) -> None:
     """Write identity, credential helper and manners; every seat has the same, whatever ~ says."""
     target = gitconfig(instance)
-    target.parent.mkdir(parents=True, exist_ok=True)
     settings = [
         ("user.name", "Attendee"),
         ("user.email", f"{USER}@hackfest.local"),
@@ -149,8 +148,7 @@ def _write_gitconfig(instance: Instance) -> None:
         secret = shlex.quote(str(instance.root / "git-credential"))
         read = f'!f() {{ if [ "$1" = get ]; then cat {secret}; fi; }}; f'
         settings += [(f"{where}.helper", ""), (f"{where}.helper", read)]
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary = files.beside(target)
     for name, value in settings:
         run("git", "config", "--file", temporary, "--add", name, value)
     temporary.replace(target)

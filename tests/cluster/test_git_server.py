@@ -21,6 +21,7 @@ from labs.platform.credentials import basic, credentials
 from labs.platform.loopback import Answer, fetch
 from labs.run import CommandFailed, run
 from labs.wait import NotYet, wait_for
+from tests.cluster.cut_off import cut_off
 
 MEGABYTE = 1024 * 1024
 NO_ENTRY = "could not read Username|Authentication failed"
@@ -279,7 +280,9 @@ def test_only_the_smart_protocol(servers: Instance, repo: str) -> None:
     assert page(servers, "/static/../../../etc/passwd").status in (400, 404)
 
 
-@pytest.mark.parametrize("harm", ["kill", "stop", "pause", "remove", "other spec", "half-made"])
+@pytest.mark.parametrize(
+    "harm", ["kill", "stop", "pause", "remove", "other spec", "half-made", "cut off"]
+)
 def test_a_harmed_server_is_mended_and_nothing_is_lost(
     servers: Instance, repo: str, clone: Make, harm: str
 ) -> None:
@@ -292,6 +295,8 @@ def test_a_harmed_server_is_mended_and_nothing_is_lost(
         engine.docker("kill", "--signal=KILL", name)
     elif harm in ("stop", "pause"):
         engine.docker(harm, name)
+    elif harm == "cut off":
+        cut_off(name)
     else:
         docker.remove_container(name)
     if harm == "other spec":

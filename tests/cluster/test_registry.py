@@ -21,6 +21,7 @@ from labs.platform.credentials import credentials
 from labs.platform.loopback import DIRECT, fetch
 from labs.run import CommandFailed, run
 from scripts.supply import api as supply
+from tests.cluster.cut_off import cut_off
 
 MEGABYTE = 1024 * 1024
 
@@ -265,6 +266,18 @@ def test_a_registry_that_hangs_is_replaced(servers: Instance, hello: str) -> Non
     docker.exec_in(servers.container("registry-gate"), "rm", "run/registry.sock")
     told: list[str] = []
     registry.ensure(servers, told.append)
+    assert "it is replaced" in told[0]
+    assert registry.digest(servers, "hello", "0.9.0") == hello
+
+
+def test_a_registry_whose_port_leads_nowhere_is_mended(servers: Instance, hello: str) -> None:
+    """Well when it is asked inside, as after an engine that was killed."""
+    gate = servers.container("registry-gate")
+    cut_off(gate)
+    docker.exec_in(gate, "healthy")
+    told: list[str] = []
+    registry.ensure(servers, told.append)
+    assert f"{gate}: it is not well" in told[0]
     assert "it is replaced" in told[0]
     assert registry.digest(servers, "hello", "0.9.0") == hello
 
