@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+from labs.errors import LabError
 from labs.gitops import instances, monitoring
 from labs.gitops.config_repo import attendees
 from labs.gitops.draft import Draft
 from labs.gitops.monitoring.enforcing import SWITCH
 from labs.instance import Instance
 from labs.platform import kubernetes
+from labs.platform.environment import environment
 from labs.platform.loopback import fetch
 from labs.platform.objects import Object
+from labs.run import run
 from labs.wait import NotYet
 from tests.cluster.automation import deployed, until, write
 from tests.cluster.connected import connect
@@ -41,8 +44,24 @@ def brought_in(instance: Instance) -> Iterator[None]:
         for name in monitoring.DEPLOYMENTS:
             until(lambda name=name: ready(instance, name), f"{name} to be ready")  # type: ignore[misc]
         yield
+    except LabError as wrong:
+        # Taking it back may fail as well, and would be all that there is to read; then it is gone.
+        print(wrong, seen(instance), sep="\n")
+        raise
     finally:
         bring_back(instance, before)
+
+
+def seen(instance: Instance) -> str:
+    """Return what Flux and the cluster say of monitoring at this moment."""
+    looks = (
+        ("flux", "get", "all", "--namespace=flux-system"),
+        ("kubectl", "get", "pods,pvc,namespaces", "--all-namespaces", "--output=wide"),
+        ("kubectl", "get", "events", "--namespace=monitoring", "--sort-by=.lastTimestamp"),
+        ("kubectl", "logs", "--namespace=flux-system", "deploy/kustomize-controller", "--tail=40"),
+    )
+    env = environment(instance)
+    return "\n\n".join(f"{' '.join(one)}\n{run(*one, env=env, timeout=60)}" for one in looks)
 
 
 def bring_back(instance: Instance, before: str) -> None:
