@@ -20,7 +20,7 @@ from labs.instance import Instance
 from labs.platform.engine import ask_engine as ask_engine
 from labs.platform.engine import check_ours, docker, inspect, label_options
 from labs.platform.engine import engine_answers as engine_answers
-from labs.platform.loopback import fetch
+from labs.platform.loopback import answered
 from labs.platform.network import ensure_ci_network as ensure_ci_network
 from labs.platform.network import ensure_network as ensure_network
 from labs.platform.network import ensure_registry_network as ensure_registry_network
@@ -68,7 +68,7 @@ class ContainerSpec:
     health: tuple[str, ...] = ()
     """A command that ends with 0 inside a container that is well; none: running is enough."""
     page: str = ""
-    """A path that the first of the ports answers by HTTP, with whatever status.
+    """A path that is answered with 200 at the first of the ports, from this machine.
 
     An engine that was killed may start a container that is well, and lose the way to its port.
     """
@@ -177,15 +177,19 @@ def _wait_healthy(spec: ContainerSpec, timeout: float) -> None:
         if seen != "running":
             raise NotYet(f"the container is {seen}")
         if spec.health:
-            try:
-                exec_in(spec.name, *spec.health, timeout=15)
-            except CommandFailed as ill:
-                said = (ill.stderr or ill.stdout).strip()
-                raise NotYet(said or f"ended with {ill.code}") from None
+            well(spec.name, *spec.health)
         if spec.page:
-            fetch(f"http://127.0.0.1:{next(iter(spec.ports.values()))}{spec.page}", timeout=15)
+            answered(f"http://127.0.0.1:{next(iter(spec.ports.values()))}{spec.page}", timeout=15)
 
     wait_for(healthy, what=f"{spec.name} running and healthy", timeout=timeout, interval=0.2)
+
+
+def well(name: str, *command: str) -> None:
+    """Ask a container by its health command. Raises NotYet with what that says is wrong."""
+    try:
+        exec_in(name, *command, timeout=15)
+    except CommandFailed as ill:
+        raise NotYet((ill.stderr or ill.stdout).strip() or f"ended with {ill.code}") from None
 
 
 def state(name: str) -> str:

@@ -56,13 +56,14 @@ def stream(url: str, *, timeout: float) -> Iterator[bytes]:
         raise NotYet(f"{url} broke off: {trouble}") from trouble
 
 
+def answered(url: str, *, status: int = 200, timeout: float = 30) -> Answer:
+    """Return the answer to one request. Raises NotYet if there is none, or not of this status."""
+    answer = fetch(url, timeout=timeout)
+    if answer.status != status:
+        raise NotYet(f"{url} answered {answer.status}, not {status}")
+    return answer
+
+
 def wait_for_http(url: str, *, what: str, status: int = 200, timeout: float = 30) -> Answer:
     """Return the first answer that has this status. `timeout` is in seconds."""
-
-    def answered() -> Answer:
-        answer = fetch(url)
-        if answer.status != status:
-            raise NotYet(f"{url} answered {answer.status}, not {status}")
-        return answer
-
-    return wait_for(answered, what=what, timeout=timeout, interval=0.1)
+    return wait_for(lambda: answered(url, status=status), what=what, timeout=timeout, interval=0.1)

@@ -20,7 +20,7 @@ from labs.instance import Instance, write_json
 from labs.platform import docker
 from labs.platform.credentials import basic, user_lines
 from labs.platform.loopback import DIRECT, fetch, wait_for_http
-from labs.run import CommandFailed, run
+from labs.run import run
 from labs.wait import NotYet, TimedOut, wait_for
 from scripts.supply import api as supply
 
@@ -94,13 +94,12 @@ def store_spec(instance: Instance, image: str, gate_image: str) -> docker.Contai
 
 
 def _wait_until_whole(gate: str, timeout: float) -> None:
-    def whole() -> None:
-        try:
-            docker.exec_in(gate, "healthy", timeout=15)
-        except CommandFailed as ill:
-            raise NotYet((ill.stderr or ill.stdout).strip() or f"ended with {ill.code}") from None
-
-    wait_for(whole, what="the registry answering behind its gate", timeout=timeout, interval=0.2)
+    wait_for(
+        lambda: docker.well(gate, "healthy"),
+        what="the registry answering behind its gate",
+        timeout=timeout,
+        interval=0.2,
+    )
 
 
 def address(instance: Instance) -> str:
