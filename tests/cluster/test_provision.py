@@ -70,13 +70,17 @@ docker info --format '{{{{.DefaultRuntime}}}}'
 
 @pytest.fixture(scope="module")
 def empty_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A Debian without Docker and network; what runs in it ends with the test."""
+    """A Debian without Docker and network; what runs in it ends with the test.
+
+    It keeps apt's lists, as where somebody has called `apt-get update` on another day: apt knows
+    the engine's packages there from an archive that it cannot reach.
+    """
     machine.ensure(print, "supply_tools")
     root = tmp_path_factory.mktemp("machine") / "root"
     suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
     packages = "ca-certificates,python3" if SYSTEM_PYTHON else "ca-certificates"
-    words = ["--variant=minbase", f"--include={packages}", suite, str(root)]
-    run("mmdebstrap", *words, timeout=900)
+    words = ["--variant=minbase", f"--include={packages}", "--skip=cleanup/apt/lists"]
+    run("mmdebstrap", *words, suite, root, timeout=900)
     (root / "var/lib/docker").mkdir(parents=True)
     yield root
     run("rm", "-rf", root)
