@@ -72,13 +72,7 @@ def test_the_image_runs_without_rights_and_ends_cleanly(
 ) -> None:
     port = run("docker", "port", container, "8080/tcp").split()[0].rpartition(":")[2]
 
-    def answers() -> dict[str, Any]:
-        try:
-            return ask(int(port))
-        except OSError as reason:
-            raise NotYet(f"no answer: {reason}") from reason
-
-    facts = wait_for(answers, what="an answer of the app", timeout=30)
+    facts = first_answer(int(port))
     labels = image["Labels"]
     assert (facts["version"], facts["greeting"]) == ("0.9.0", "Servus")
     assert facts["commit"] == labels["org.opencontainers.image.revision"]
@@ -117,6 +111,8 @@ def deployed(instance: Instance) -> Iterator[Instance]:
     if found is None:
         apply(instance, TEMPLATE / "apps/production")
     rolled_out(instance)
+    # A pod is ready before kube-proxy, which writes its rules at most once a second, sends to it.
+    first_answer(instance.port("app"))
     yield instance
     if found is None:
         cluster.delete("v1", "Namespace", NAMESPACE)
@@ -240,6 +236,18 @@ def ask(port: int) -> dict[str, Any]:
     """Return the app's facts, over a new connection."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=10) as answer:
         return dict(json.load(answer))
+
+
+def first_answer(port: int) -> dict[str, Any]:
+    """Return the facts of an app that has just begun, as soon as it can be asked."""
+
+    def answers() -> dict[str, Any]:
+        try:
+            return ask(port)
+        except (OSError, http.client.HTTPException) as reason:
+            raise NotYet(f"no answer: {reason}") from reason
+
+    return wait_for(answers, what="an answer of the app", timeout=30)
 
 
 def apply(instance: Instance, folder: Path, *options: str) -> str:
