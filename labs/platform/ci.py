@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from labs.instance import Instance
 from labs.platform import docker, files, git_server, registry
 from labs.platform.credentials import credentials
-from labs.platform.loopback import fetch
+from labs.platform.loopback import answered
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
 
@@ -180,9 +180,7 @@ def signing_keys(instance: Instance, pipeline: Pipeline = GITOPS) -> dict[str, s
 
 def runner_silence(instance: Instance, pipeline: Pipeline = GITOPS) -> float:
     """Return for how many seconds nothing was heard of the runner. Raises NotYet: no dispatcher."""
-    answer = fetch(f"{base_url(instance, pipeline)}/runs?limit=0", timeout=5)
-    if answer.status != 200:
-        raise NotYet(f"the dispatcher answered {answer.status}")
+    answer = answered(f"{base_url(instance, pipeline)}/runs?limit=0", timeout=5)
     return time.time() - float(json.loads(answer.body)["runner_heard"])
 
 

@@ -21,7 +21,7 @@ from labs.errors import LabError
 from labs.instance import PROJECT, Instance
 from labs.platform import environment, files, kubernetes
 from labs.platform.local_server import LocalServer
-from labs.platform.loopback import fetch
+from labs.platform.loopback import answered
 from labs.wait import NotYet, wait_for
 
 ACCESS = Path(__file__).with_name("console_access.yaml")
@@ -111,9 +111,7 @@ def _server(instance: Instance) -> LocalServer:
 
 def _answer(instance: Instance) -> None:
     url = f"http://127.0.0.1:{instance.port('console')}/healthz"
-    answer = fetch(url, timeout=5)
-    if answer.status != 200:
-        raise NotYet(f"{url}: {answer.status} {answer.body[:100]!r}")
+    answered(url, timeout=5)
 
 
 def _fingerprint(instance: Instance) -> str:

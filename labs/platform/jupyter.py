@@ -11,8 +11,7 @@ from importlib.metadata import version
 from labs.instance import Instance
 from labs.platform import environment, jupyter_config
 from labs.platform.local_server import LocalServer
-from labs.platform.loopback import fetch
-from labs.wait import NotYet
+from labs.platform.loopback import answered
 
 
 def ensure(instance: Instance, say: Callable[[str], None] = print) -> str:
@@ -63,10 +62,7 @@ def _server(instance: Instance) -> LocalServer:
 
 def _answer(instance: Instance) -> None:
     url = f"http://127.0.0.1:{instance.port('jupyter')}/api/status"
-    headers = {"Authorization": f"token {jupyter_config.token(instance)}"}
-    answer = fetch(url, headers, timeout=5)
-    if answer.status != 200:
-        raise NotYet(f"{url}: {answer.status} {answer.body[:100]!r}")
+    answered(url, {"Authorization": f"token {jupyter_config.token(instance)}"}, timeout=5)
 
 
 def _fingerprint(instance: Instance, config: object) -> str:

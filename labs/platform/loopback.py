@@ -56,11 +56,17 @@ def stream(url: str, *, timeout: float) -> Iterator[bytes]:
         raise NotYet(f"{url} broke off: {trouble}") from trouble
 
 
-def answered(url: str, *, status: int = 200, timeout: float = 30) -> Answer:
+def answered(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    status: int = 200,
+    timeout: float = 30,
+) -> Answer:
     """Return the answer to one request. Raises NotYet if there is none, or not of this status."""
-    answer = fetch(url, timeout=timeout)
+    answer = fetch(url, headers, timeout=timeout)
     if answer.status != status:
-        raise NotYet(f"{url} answered {answer.status}, not {status}")
+        raise NotYet(f"{url} answered {answer.status}, not {status}: {answer.body[:100]!r}")
     return answer
 
 
