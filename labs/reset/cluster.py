@@ -16,7 +16,7 @@ from labs.platform.api_errors import Gone
 from labs.platform.kubernetes import Cluster
 from labs.platform.objects import Object
 from labs.reset import spaces
-from labs.reset.contents import AUTHORITY, Contents
+from labs.reset.contents import AUTHORITY, ClusterWide, Contents
 from labs.reset.kubectl import Kubectl
 from labs.reset.starts import Start
 from labs.wait import NotYet, TimedOut, wait_for
@@ -47,6 +47,14 @@ def namespaces(start: Start) -> set[str]:
     return agents | ({MONITORING} if start.monitoring else set())
 
 
+def kustomizations(start: Start) -> set[str]:
+    """Return the Kustomizations that there are at a start."""
+    if not start.agents:
+        return set()
+    automation = set(AUTOMATION) if start.automation else set()
+    return {flux.ROOT, APPS} | automation | ({MONITORING} if start.monitoring else set())
+
+
 def hold(instance: Instance) -> None:
     """Have nobody in the cluster answer what is about to be written: no bot, no agent."""
     cluster = kubernetes.api(instance)
@@ -73,6 +81,7 @@ def clear(instance: Instance, start: Start, well: bool, say: Say) -> None:
     else:
         spaces.delete(cluster, going)  # first the agents, which would hold their objects anew
         _take_out(kubectl, start, say)
+    ClusterWide(cluster, kustomizations(start) - {APPS} if well else ()).delete()
     for one in cluster.list("v1", "ConfigMap", "default"):
         if flux.name(one) != AUTHORITY:
             cluster.delete("v1", "ConfigMap", flux.name(one), "default")
@@ -149,18 +158,17 @@ def _prune(
     takes the cluster more than five seconds to end, and its objects take none.
     """
     cluster = kubectl.api
-    keep = {flux.ROOT, *(AUTOMATION if start.automation else ())}
-    keep |= {MONITORING} if start.monitoring else set()
-    there = {flux.name(one) for one in cluster.list(*KUSTOMIZATIONS)} - keep
+    keep = kustomizations(start) - {APPS}
+    found = {flux.name(one): one for one in cluster.list(*KUSTOMIZATIONS)}
+    there = found.keys() - keep
     # The controllers of image automation go last: its objects are theirs.
     last = there & {AUTOMATION[1]}
     for name in sorted(there - last):
-        orphan = name == APPS and PRODUCTION in staying  # one that is suspended takes nothing away
-        _drop(cluster, name, orphan)
+        drop(cluster, found[name], orphan=name == APPS and PRODUCTION in staying)
     spaces.delete(cluster, going)
     _wait_or_unhold(kubectl, there - last)
     for name in last:
-        _drop(cluster, name, False)
+        drop(cluster, found[name], orphan=False)
     if PRODUCTION in staying:
         app.delete()
     _wait_or_unhold(kubectl, last)
@@ -172,10 +180,19 @@ def _prune(
             cluster.delete("v1", "Secret", name, flux.NAMESPACE)
 
 
-def _drop(cluster: Cluster, name: str, orphan: bool) -> None:
-    """Ask for the end of a Kustomization, with all that it has applied or without."""
-    flux.suspend(cluster, flux.KUSTOMIZE_API, "Kustomization", name, orphan)
-    cluster.delete(flux.KUSTOMIZE_API, "Kustomization", name, flux.NAMESPACE)
+def drop(cluster: Cluster, kustomization: Object, *, orphan: bool) -> None:
+    """Ask for the end of a Kustomization, with all that it has applied or without.
+
+    One that is suspended takes nothing away. Flux is asked to look only once the end is written
+    down: woken before, it would begin to apply, and would hold on to that while all of it goes.
+    """
+    which = (flux.KUSTOMIZE_API, "Kustomization", flux.name(kustomization))
+    if flux.suspended(kustomization) != orphan:
+        flux.suspend(cluster, *which, orphan)
+    cluster.delete(*which, flux.NAMESPACE)
+    if not orphan:
+        with suppress(Gone):  # it was that fast
+            flux.reconcile(cluster, *which)
 
 
 def _wait_or_unhold(kubectl: Kubectl, names: set[str]) -> None:

@@ -14,6 +14,7 @@ from labs.gitops.config_repo import ConfigRepo
 from labs.instance import Instance
 from labs.platform import flux, kubernetes, registry, workspace
 from labs.reset import cluster
+from labs.reset.contents import ClusterWide
 from labs.reset.kubectl import Kubectl
 from labs.reset.starts import Start
 from labs.run import run
@@ -69,6 +70,8 @@ def _cluster(instance: Instance, start: Start, newest: str) -> str:
     wanted = cluster.namespaces(start)
     if set(spaces) != wanted or any(spaces.values()):
         raise _wrong(f"the cluster has the namespaces {spaces}", ", ".join(wanted) or "none")
+    if strays := ClusterWide(api, cluster.kustomizations(start)).left():
+        raise _wrong(f"the cluster has {', '.join(sorted(strays))}", "nothing of later labs")
     if not start.agents:
         if any(state != "absent" for state in agents.values()):
             raise _wrong(f"Flux is there: {agents}", "a cluster without agents")

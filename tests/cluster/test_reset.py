@@ -29,7 +29,7 @@ from labs.platform.steps import Steps
 from labs.progress import Progress
 from labs.reset import again, cluster, config_tree, spaces
 from labs.reset.again import Report
-from labs.reset.contents import Contents
+from labs.reset.contents import OWNER, Contents
 from labs.reset.kubectl import Kubectl
 from labs.reset.starts import Start, start_of
 from labs.run import CommandFailed, run
@@ -229,6 +229,30 @@ def test_what_is_as_flux_made_it_stays(instance: Instance) -> None:
     after = kubernetes.api(instance).get("v1", "Namespace", "production") or {}
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert "production runs 1.0.0" in report.text()
+
+
+def test_monitoring_goes_with_all_that_it_has_outside_of_namespaces(instance: Instance) -> None:
+    kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies"
+
+    def cluster_wide(selector: str) -> list[str]:
+        words = ("get", kinds, f"--selector={selector}", "--output=name")
+        return Kubectl(instance)(*words).split()
+
+    last, before = catalogue.LABS[-1], catalogue.LABS[-2]
+    put_back(instance, last)
+    assert cluster_wide(f"{OWNER}=monitoring"), "there is something to take away"
+    put_back(instance, before)
+    assert cluster_wide(f"{OWNER}=monitoring") == []
+    assert cluster_wide(OWNER), "image automation stays"
+    put_back(instance, last)
+    # Where Flux is woken before its object's end is written down, it still applies the one of
+    # before, whose namespace goes meanwhile, and holds the new one up until that has failed.
+    api = kubernetes.api(instance)
+    found = api.get(flux.KUSTOMIZE_API, "Kustomization", "monitoring", flux.NAMESPACE) or {}
+    ended = {one["lastReconciledStatus"] for one in found["status"]["history"]}
+    assert ended == {"ReconciliationSucceeded"}
+    put_back(instance, catalogue.LABS[0])
+    assert cluster_wide(OWNER) == [], "without Flux, too"
 
 
 def test_nothing_that_the_reader_wrote_is_lost(instance: Instance) -> None:

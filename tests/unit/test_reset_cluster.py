@@ -15,7 +15,7 @@ from labs.platform import flux, kubernetes
 from labs.platform.api_errors import translated
 from labs.platform.objects import Object
 from labs.reset import cluster, following, spaces
-from labs.reset.contents import DISCOVERY, METADATA, Contents
+from labs.reset.contents import DISCOVERY, METADATA, OWNER, ClusterWide, Contents
 from labs.reset.starts import STARTS
 
 ALL = ["create", "delete", "deletecollection", "get", "list"]
@@ -35,6 +35,7 @@ class Served(kubernetes.Cluster):
     def __init__(self, objects: dict[str, list[str]]) -> None:
         self.objects = objects
         self.deleted: list[str] = []
+        self.selectors: set[str | None] = set()
 
     def raw(
         self,
@@ -53,8 +54,10 @@ class Served(kubernetes.Cluster):
                       group("gone.example.org", resource("ghosts"), freshness="Stale")]  # fmt: skip
             return {"items": [core] if path == "/api" else others}
         kind = path.rpartition("/")[2]
+        words = dict(query or {})
+        self.selectors.add(words.pop("labelSelector", None))
         if method == "DELETE":
-            assert query == {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+            assert words == {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
             self.deleted.append(path)
             return {}
         assert accept == METADATA
@@ -79,6 +82,49 @@ def test_a_namespace_is_emptied_of_every_kind_and_makers_of_pods_go_first() -> N
 def test_what_a_cluster_makes_by_itself_is_not_left_over() -> None:
     objects = {"configmaps": ["kube-root-ca.crt", "mine"], "events": ["hello.1"], "pods": []}
     assert Contents(Served(objects), "production").left() == {"configmaps/mine"}
+
+
+def test_outside_of_namespaces_only_what_flux_applied_goes_and_not_what_stays() -> None:
+    served = Served({"nodes": ["one"], "configmaps": ["mine"]})
+    strays = ClusterWide(served, {"cluster", "apps"})
+    strays.delete()
+    assert served.deleted == ["/api/v1/nodes"]
+    assert strays.left() == {"nodes/one"}
+    assert served.selectors == {f"{OWNER},{OWNER} notin (apps,cluster)"}
+    everything = Served({})
+    ClusterWide(everything, ()).delete()
+    assert everything.selectors == {OWNER}
+
+
+@pytest.mark.parametrize(
+    ("suspended", "orphan", "asked"),
+    [
+        (False, False, ["delete", "look"]),
+        (True, False, ["resume", "delete", "look"]),
+        (False, True, ["suspend", "delete"]),
+        (True, True, ["delete"]),
+    ],
+)
+def test_flux_is_woken_only_when_the_end_of_its_object_is_written_down(
+    suspended: bool, orphan: bool, asked: list[str]
+) -> None:
+    told: list[str] = []
+
+    class Listening(Served):
+        def delete(self, *_: str | None) -> bool:
+            told.append("delete")
+            return True
+
+        def patch(
+            self, api: str, kind: str, name: str, change: Any, namespace: str | None = None
+        ) -> Object:
+            words = {True: "suspend", None: "resume", "": "look"}
+            told.append(words[change.get("spec", {}).get("suspend", "")])
+            return {}
+
+    one = {"metadata": {"name": "monitoring"}, "spec": {"suspend": suspended}}
+    cluster.drop(Listening({}), one, orphan=orphan)
+    assert told == asked
 
 
 def space(*managers: str, **more: object) -> Object:
