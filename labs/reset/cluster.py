@@ -92,8 +92,10 @@ def clear(instance: Instance, start: Start, well: bool, say: Say) -> None:
 
 
 def gone(instance: Instance, start: Start, say: Say) -> None:
-    """Wait until no namespace is left but the start's; what holds one is let go."""
-    spaces.wait_until_gone(Kubectl(instance), lambda name: name not in namespaces(start), say)
+    """Wait until nothing is left, in namespaces or outside, but the start's; what is held goes."""
+    kubectl = Kubectl(instance)
+    spaces.wait_until_gone(kubectl, lambda name: name not in namespaces(start), say)
+    spaces.wait_until_none(kubectl, ClusterWide(kubectl.api, kustomizations(start)), say)
 
 
 def kept(cluster: Cluster, start: Start) -> set[str]:

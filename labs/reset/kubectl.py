@@ -15,6 +15,7 @@ from scripts.supply import api as supply
 
 SYSTEM = ("default", "kube-node-lease", "kube-public", "kube-system", "local-path-storage")
 """Namespaces that come with the cluster."""
+TYPES = "customresourcedefinitions"
 NO_FINALIZER = '{"metadata":{"finalizers":null}}'
 
 
@@ -75,10 +76,13 @@ class Kubectl:
 
     def release(self, name: str) -> list[str]:
         """Take the finalizers off what keeps a namespace from its end; return what that was."""
-        held = []
         kinds = self("api-resources", "--verbs=list", "--namespaced", "--output=name").split()
         kinds = [kind for kind in kinds if not kind.startswith("events")]
-        for one in self.objects(",".join(kinds), f"--namespace={name}"):
+        return self._unhold_all(",".join(kinds), f"--namespace={name}")
+
+    def _unhold_all(self, *which: str) -> list[str]:
+        held = []
+        for one in self.objects(*which):
             if one["metadata"].get("finalizers"):
                 held.append(f"{one['kind'].lower()}/{one['metadata']['name']}")
                 self.unhold(one)
@@ -89,14 +93,25 @@ class Kubectl:
         api, _, _ = one["apiVersion"].partition("/")
         group = f".{api}" if "/" in one["apiVersion"] else ""
         where = one["metadata"].get("namespace")
+        self._let_go(
+            f"{one['kind'].lower()}{group}/{one['metadata']['name']}",
+            *([f"--namespace={where}"] if where else []),
+        )
+
+    def release_one(self, name: str) -> list[str]:
+        """Take the finalizers off what keeps `kind/name`, outside of namespaces, from its end.
+
+        A type ends once its objects have; without its own finalizer it would leave them behind.
+        """
+        kind, _, named = name.partition("/")
+        if kind != TYPES:
+            self._let_go(name)
+            return ["a finalizer"]
+        return self._unhold_all(named, "--all-namespaces")
+
+    def _let_go(self, *which: str) -> None:
         try:
-            self(
-                "patch",
-                f"{one['kind'].lower()}{group}/{one['metadata']['name']}",
-                *([f"--namespace={where}"] if where else []),
-                "--type=merge",
-                f"--patch={NO_FINALIZER}",
-            )
+            self("patch", *which, "--type=merge", f"--patch={NO_FINALIZER}")
         except CommandFailed as gone:
             if "NotFound" not in gone.stderr:
                 raise

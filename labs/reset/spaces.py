@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from labs.platform import objects
 from labs.platform.kubernetes import Cluster
 from labs.platform.objects import Object
-from labs.reset.contents import Contents
+from labs.reset.contents import ClusterWide, Contents
 from labs.reset.kubectl import Kubectl
 from labs.wait import NotYet, wait_for
 
@@ -43,7 +43,16 @@ def wait_until_empty(kubectl: Kubectl, contents: Contents, name: str, say: Say) 
     def held(seconds: float) -> set[str]:
         return {name} if seconds >= STUCK_SECONDS else set()
 
-    _wait(kubectl, contents.left, held, f"an empty namespace {name}", say)
+    _wait(kubectl.release, contents.left, held, f"an empty namespace {name}", say)
+
+
+def wait_until_none(kubectl: Kubectl, strays: ClusterWide, say: Say) -> None:
+    """Wait until nothing is left that was to go outside of namespaces; what is held is let go."""
+
+    def held(seconds: float) -> set[str]:
+        return strays.left() if seconds >= STUCK_SECONDS else set()
+
+    _wait(kubectl.release_one, strays.left, held, "nothing of later labs outside namespaces", say)
 
 
 def delete(cluster: Cluster, names: Sequence[str]) -> None:
@@ -63,11 +72,11 @@ def wait_until_gone(kubectl: Kubectl, which: Callable[[str], bool], say: Say) ->
         late = seconds >= LATE_SECONDS
         return {name for name in left() if late or _held(kubectl.api.get("v1", "Namespace", name))}
 
-    _wait(kubectl, left, held, "no namespace that the start is without", say)
+    _wait(kubectl.release, left, held, "no namespace that the start is without", say)
 
 
 def _wait(
-    kubectl: Kubectl,
+    release: Callable[[str], list[str]],
     left: Callable[[], set[str]],
     held: Callable[[float], set[str]],
     what: str,
@@ -84,8 +93,8 @@ def _wait(
             if seconds - released.get(name, -AGAIN_SECONDS) < AGAIN_SECONDS:
                 continue
             released[name] = seconds
-            if let_go := kubectl.release(name):
-                say(f"namespace {name} was held by {', '.join(let_go[:3])}: let go")
+            if let_go := release(name):
+                say(f"{name} was held by {', '.join(let_go[:3])}: let go")
 
     wait_for(none, what=what, timeout=GONE_SECONDS, interval=LOOK_SECONDS, on_wait=on_wait)
 

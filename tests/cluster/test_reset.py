@@ -232,7 +232,7 @@ def test_what_is_as_flux_made_it_stays(instance: Instance) -> None:
 
 
 def test_monitoring_goes_with_all_that_it_has_outside_of_namespaces(instance: Instance) -> None:
-    kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies"
+    kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,crds"
 
     def cluster_wide(selector: str) -> list[str]:
         words = ("get", kinds, f"--selector={selector}", "--output=name")
@@ -251,6 +251,13 @@ def test_monitoring_goes_with_all_that_it_has_outside_of_namespaces(instance: In
     found = api.get(flux.KUSTOMIZE_API, "Kustomization", "monitoring", flux.NAMESPACE) or {}
     ended = {one["lastReconciledStatus"] for one in found["status"]["history"]}
     assert ended == {"ReconciliationSucceeded"}
+    held = '{"metadata":{"finalizers":["example.org/nobody-takes-me-off"]}}'
+    receiver = "receivers.notification.toolkit.fluxcd.io/git-server"
+    for one in ("clusterrole/prometheus", receiver):
+        where = f"--namespace={flux.NAMESPACE}"
+        Kubectl(instance)("patch", one, where, "--type=merge", f"--patch={held}")
+    put_back(instance)
+    assert cluster_wide(OWNER) == [], "neither a role that is held, nor the type of what is"
     put_back(instance, catalogue.LABS[0])
     assert cluster_wide(OWNER) == [], "without Flux, too"
 
