@@ -30,8 +30,6 @@ APPS = "apps"
 """The Kustomization that applies the app's folder."""
 SCALED = re.compile(r"Scaled (?:up|down) replica set \S+ from (\d+) to (\d+)")
 COMBINED = "(combined from similar events): "
-OWNER = "kustomize.toolkit.fluxcd.io/name"
-"""The label that Flux leaves on each object that it applies: by which Kustomization."""
 REVISION = "kustomize.toolkit.fluxcd.io/revision"
 OF_THE_CLUSTER = ("kube-root-ca.crt", "kubernetes")
 """Objects that Kubernetes puts into namespaces by itself."""
@@ -171,7 +169,7 @@ def strays(objects: Objects) -> list[str]:
         f"{each['metadata']['namespace']}/{each['metadata']['name']}"
         for each in objects
         if each["metadata"]["name"] not in OF_THE_CLUSTER
-        and OWNER not in (each["metadata"].get("labels") or {})
+        and flux.OWNER not in (each["metadata"].get("labels") or {})
     ]
 
 

@@ -61,6 +61,8 @@ class Kustomization:
     """Flux's own word for how the last attempt ended, or that one goes on."""
     applied: str
     attempted: str
+    digest: str
+    """Of the manifests that the applied revision came to: the same as long as it says the same."""
     reconciled: float | None
     """When the applied revision was last reconciled: Unix seconds, to the second."""
     inventory: tuple[Managed, ...]
@@ -118,6 +120,11 @@ def _kustomization(found: Object) -> Kustomization:
     ready = conditions.get("Ready", {})
     reason = str(ready.get("reason", ""))
     entries = (status.get("inventory") or {}).get("entries") or ()
+    noted = [
+        entry
+        for entry in status.get("history") or ()
+        if (entry.get("metadata") or {}).get("revision") == applied
+    ]
     return Kustomization(
         name=name,
         path=str(spec.get("path", "")),
@@ -128,18 +135,14 @@ def _kustomization(found: Object) -> Kustomization:
         reason=reason,
         applied=commit(applied),
         attempted=commit(str(status.get("lastAttemptedRevision", ""))),
-        reconciled=_reconciled(status.get("history") or (), applied),
+        digest=str(noted[0]["digest"]) if noted else "",
+        reconciled=max(map(_reconciled, noted), default=None),
         inventory=tuple(_managed(str(entry["id"])) for entry in entries),
     )
 
 
-def _reconciled(history: Iterable[Mapping[str, Any]], revision: str) -> float | None:
-    times = [
-        datetime.fromisoformat(str(entry["lastReconciled"])).timestamp()
-        for entry in history
-        if (entry.get("metadata") or {}).get("revision") == revision
-    ]
-    return max(times, default=None)
+def _reconciled(entry: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(str(entry["lastReconciled"])).timestamp()
 
 
 def _managed(ident: str) -> Managed:

@@ -24,7 +24,6 @@ from labs.run import CommandFailed, run
 
 MANAGER = "kustomize-controller"
 """As whom Flux applies: what it set before, and Git no longer says, would be taken away."""
-OWNER = "kustomize.toolkit.fluxcd.io"
 DIFFERS = 1
 """kubectl's exit code where it found a difference; higher ones are errors."""
 TITLE = re.compile(r"^--- \S*/LIVE-\S+?/(\S+).*$")
@@ -100,8 +99,8 @@ def _owned(found: Object, owner: Object) -> Object:
     meta = dict(found["metadata"])
     meta["labels"] = {
         **(meta.get("labels") or {}),
-        f"{OWNER}/name": owner["metadata"]["name"],
-        f"{OWNER}/namespace": owner["metadata"]["namespace"],
+        flux.OWNER: owner["metadata"]["name"],
+        flux.OWNER_NAMESPACE: owner["metadata"]["namespace"],
     }
     return {**found, "metadata": meta}
 

@@ -20,6 +20,10 @@ from scripts.supply import api as supply
 NAMESPACE = "flux-system"
 REQUESTED = "reconcile.fluxcd.io/requestedAt"
 """The annotation by which Flux is asked to look at an object now."""
+OWNER = "kustomize.toolkit.fluxcd.io/name"
+"""The label that Flux leaves on each object that it applies: by which Kustomization,"""
+OWNER_NAMESPACE = "kustomize.toolkit.fluxcd.io/namespace"
+"""and in which namespace that is."""
 COMPONENTS = ("source-controller", "kustomize-controller")
 SOURCE_API = "source.toolkit.fluxcd.io/v1"
 KUSTOMIZE_API = "kustomize.toolkit.fluxcd.io/v1"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
+from labs.platform.flux import OWNER
 from labs.platform.kubernetes import Cluster
 
 AT_ONCE = 8
@@ -18,8 +19,6 @@ AUTHORITY = "kube-root-ca.crt"
 MADE_ANEW = {f"configmaps/{AUTHORITY}", "serviceaccounts/default"}
 """What a cluster puts into every namespace, and puts back at once."""
 NEWS = "events"
-OWNER = "kustomize.toolkit.fluxcd.io/name"
-"""The label that names the Kustomization by which Flux has applied an object."""
 
 
 class _Objects:

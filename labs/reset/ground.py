@@ -21,7 +21,7 @@ from labs.platform import (
     registry,
     typical,
 )
-from labs.platform.loopback import fetch
+from labs.platform.loopback import answered
 from labs.platform.up import REPOS, paused, refuse_what_never_was, reserve_ports
 from labs.reset.kubectl import reachable
 from labs.wait import NotYet
@@ -107,8 +107,8 @@ def _servers_answer(instance: Instance) -> bool:
     if set(states) != {"running"}:
         return False
     try:
-        git = fetch(f"{git_server.base_url(instance)}/healthy", timeout=5).status
-        gate = fetch(f"http://{registry.address(instance)}/v2/", timeout=5).status
-        return (git, gate) == (200, 401) and ci.runner_silence(instance) < ci.QUIET
+        answered(f"{git_server.base_url(instance)}/healthy", timeout=5)
+        answered(f"http://{registry.address(instance)}/v2/", status=401, timeout=5)
+        return ci.runner_silence(instance) < ci.QUIET
     except NotYet:
         return False

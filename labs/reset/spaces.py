@@ -94,7 +94,8 @@ def _wait(
                 continue
             released[name] = seconds
             if let_go := release(name):
-                say(f"{name} was held by {', '.join(let_go[:3])}: let go")
+                title = name if "/" in name else f"namespace {name}"  # or a kind, and a name
+                say(f"{title} was held by {', '.join(let_go[:3])}: let go")
 
     wait_for(none, what=what, timeout=GONE_SECONDS, interval=LOOK_SECONDS, on_wait=on_wait)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from labs import catalogue
 from labs.instance import Instance
 from labs.platform import console, docker, engine, jupyter
 from labs.platform.memory import mib, of_family
-from labs.run import run
+from labs.run import CommandFailed, run
 from scripts.bench import machine
 from scripts.bench.bring_up import lab
 from scripts.bench.figures import Figure
@@ -109,7 +110,10 @@ def tree_mib(folder: Path) -> float:
 
 @contextmanager
 def _sampling(instance: Instance, into: list[float]) -> Iterator[None]:
-    """Note the memory of all parts together, again and again while the block runs."""
+    """Note the memory of all parts together, again and again while the block runs.
+
+    Raises what hindered it, after a block that has ended well.
+    """
     done = threading.Event()
 
     def look() -> None:
@@ -118,19 +122,25 @@ def _sampling(instance: Instance, into: list[float]) -> Iterator[None]:
             if done.wait(LOOK_SECONDS):
                 return
 
-    sampler = threading.Thread(target=look)
-    sampler.start()
-    try:
-        yield
-    finally:
-        done.set()
-        sampler.join()
+    with ThreadPoolExecutor(1) as pool:
+        sampler = pool.submit(look)
+        try:
+            yield
+        finally:
+            done.set()
+    sampler.result()
 
 
 def _containers(instance: Instance) -> dict[str, float]:
-    """Return each container's memory in MiB."""
+    """Return each container's memory in MiB, of those that are there all the time it takes."""
     names = docker.containers_of(instance)
-    listed = run("docker", "stats", "--no-stream", "--format={{json .}}", *names, timeout=60)
+    try:
+        listed = run("docker", "stats", "--no-stream", "--format={{json .}}", *names, timeout=60)
+    except CommandFailed:
+        # One that goes while Docker looks at it takes the answer for all others with it.
+        if set(names) <= set(docker.containers_of(instance)):
+            raise
+        return _containers(instance)
     stats = [json.loads(line) for line in listed.splitlines()]
     return {one["Name"]: mib(one["MemUsage"].split("/")[0]) for one in stats}
 

@@ -20,6 +20,7 @@ import pytest
 
 from labs.instance import PROJECT, Instance
 from labs.platform import kubernetes
+from labs.platform.loopback import wait_for_http
 from labs.run import CommandFailed, run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
@@ -240,14 +241,8 @@ def ask(port: int) -> dict[str, Any]:
 
 def first_answer(port: int) -> dict[str, Any]:
     """Return the facts of an app that has just begun, as soon as it can be asked."""
-
-    def answers() -> dict[str, Any]:
-        try:
-            return ask(port)
-        except (OSError, http.client.HTTPException) as reason:
-            raise NotYet(f"no answer: {reason}") from reason
-
-    return wait_for(answers, what="an answer of the app", timeout=30)
+    url = f"http://127.0.0.1:{port}/api"
+    return dict(json.loads(wait_for_http(url, what="an answer of the app").body))
 
 
 def apply(instance: Instance, folder: Path, *options: str) -> str:

@@ -25,11 +25,12 @@ from labs.gitops.draft import Draft
 from labs.instance import Instance
 from labs.platform import console, docker, flux, keys, kind, kubernetes, registry, workspace
 from labs.platform.environment import environment
+from labs.platform.flux import OWNER
 from labs.platform.steps import Steps
 from labs.progress import Progress
 from labs.reset import again, cluster, config_tree, spaces
 from labs.reset.again import Report
-from labs.reset.contents import OWNER, Contents
+from labs.reset.contents import Contents
 from labs.reset.kubectl import Kubectl
 from labs.reset.starts import Start, start_of
 from labs.run import CommandFailed, run
@@ -41,6 +42,7 @@ COUNT = int(os.environ.get("LAB_SHUFFLE_COUNT") or 3)
 """Each run has the same order, unless another is asked for: a failure is to be had again."""
 ORDER = random.Random(SEED).sample(catalogue.LABS, COUNT)  # noqa: S311 - no secret
 FIFTH = catalogue.lab_named("deploy")
+HELD = '{"metadata":{"finalizers":["example.org/nobody-takes-me-off"]}}'
 STRETCH = ("clusters/hackfest/team.yaml",)
 """What a stretch step adds, and no later lab stands on: the start of a lab is without it."""
 
@@ -80,10 +82,9 @@ def namespace_deleted(instance: Instance) -> None:
 
 
 def namespace_stuck(instance: Instance) -> None:
-    held = '{"metadata":{"finalizers":["example.org/nobody-takes-me-off"]}}'
     kubectl = Kubectl(instance)
     kubectl("create", "configmap", "stuck", "--namespace=production")
-    words = ("--namespace=production", "--type=merge", f"--patch={held}")
+    words = ("--namespace=production", "--type=merge", f"--patch={HELD}")
     kubectl("patch", "configmap", "stuck", *words)
     kubectl("delete", "namespace", "production", "--wait=false")
 
@@ -251,11 +252,10 @@ def test_monitoring_goes_with_all_that_it_has_outside_of_namespaces(instance: In
     found = api.get(flux.KUSTOMIZE_API, "Kustomization", "monitoring", flux.NAMESPACE) or {}
     ended = {one["lastReconciledStatus"] for one in found["status"]["history"]}
     assert ended == {"ReconciliationSucceeded"}
-    held = '{"metadata":{"finalizers":["example.org/nobody-takes-me-off"]}}'
     receiver = "receivers.notification.toolkit.fluxcd.io/git-server"
     for one in ("clusterrole/prometheus", receiver):
         where = f"--namespace={flux.NAMESPACE}"
-        Kubectl(instance)("patch", one, where, "--type=merge", f"--patch={held}")
+        Kubectl(instance)("patch", one, where, "--type=merge", f"--patch={HELD}")
     put_back(instance)
     assert cluster_wide(OWNER) == [], "neither a role that is held, nor the type of what is"
     put_back(instance, catalogue.LABS[0])

@@ -12,10 +12,12 @@ import pytest
 from labs import catalogue
 from labs.errors import LabError
 from labs.instance import Instance
+from labs.platform import docker
 from labs.platform.steps import Steps
 from labs.reset import again
 from labs.reset import bench as resets
-from scripts.bench import figures, machine, parts, watching
+from labs.run import CommandFailed
+from scripts.bench import figures, machine, parts, takes, watching
 from scripts.bench.__main__ import parts as run_parts
 from scripts.bench.figures import Figure
 
@@ -120,6 +122,45 @@ def test_each_run_of_resets_comes_to_a_lab_from_the_one_after_it(
     first, second, third = (lab.name for lab in labs)
     assert order == [first, *(third, second, first) * 2]
     assert took == {lab.name: [1.0, 1.0] for lab in labs}
+
+
+def stats_of(names: list[str]) -> str:
+    return "\n".join(json.dumps({"Name": one, "MemUsage": "10MiB / 1GiB"}) for one in names)
+
+
+def gone(name: str) -> CommandFailed:
+    return CommandFailed(["docker", "stats", name], 1, "", "EOF", "")
+
+
+def test_a_container_that_goes_while_memory_is_read_is_left_out(
+    seat: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ["node", "pipeline"]
+
+    def stats(*argv: str, timeout: float) -> str:
+        if argv[-1] == "pipeline":
+            there.remove("pipeline")
+            raise gone("pipeline")
+        return stats_of(list(argv[4:]))
+
+    monkeypatch.setattr(docker, "containers_of", lambda _: list(there))
+    monkeypatch.setattr(takes, "run", stats)
+    assert takes._containers(seat) == {"node": 10.0}
+
+
+def test_what_hinders_the_reading_of_memory_ends_the_part(
+    seat: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stats(*argv: str, timeout: float) -> str:
+        raise gone("node")
+
+    monkeypatch.setattr(docker, "containers_of", lambda _: ["node"])
+    monkeypatch.setattr(takes, "run", stats)
+    with pytest.raises(CommandFailed, match="EOF"), takes._sampling(seat, []):
+        pass
+    # What goes wrong in the block itself is told first.
+    with pytest.raises(LabError, match="the block"), takes._sampling(seat, []):
+        raise LabError("the block", expected="", todo="")
 
 
 def reading(seconds: str, nanoseconds: int, *, namespace: str = "monitoring") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from labs.exercises.drift_evidence import Scaling
 from labs.exercises.evidence import HELLO
 from labs.gitops.config_repo import ConfigRepo, attendees
 from labs.instance import PROJECT, Instance, write_json
-from labs.platform import kubernetes
+from labs.platform import flux, kubernetes
 from labs.progress import Progress
 from labs.step import Attempt, CheckFailed, NotDone
 from labs.wait import NotYet, TimedOut
@@ -102,7 +102,7 @@ def test_a_field_is_told_by_its_owner() -> None:
 
 
 def test_a_stray_is_neither_of_flux_nor_of_kubernetes() -> None:
-    names = {"kube-root-ca.crt": {}, "notice": {evidence.OWNER: "apps"}, "stray": {"app": "x"}}
+    names = {"kube-root-ca.crt": {}, "notice": {flux.OWNER: "apps"}, "stray": {"app": "x"}}
     listed = [
         {"metadata": {"name": name, "namespace": "production", "labels": labels}}
         for name, labels in names.items()

@@ -59,6 +59,7 @@ def kustomization(applied: str = "a", attempted: str = "", **more: Any) -> Kusto
         "reason": "ReconciliationSucceeded",
         "applied": applied,
         "attempted": attempted or applied,
+        "digest": f"of {applied}",
         "reconciled": None,
         "inventory": (HELLO, SECRET),
     }
@@ -84,6 +85,7 @@ def flux_object(
             "conditions": [{"type": "Ready", "status": ready, "reason": reason}],
             "history": [
                 {
+                    "digest": f"of {revision}",
                     "lastReconciled": "1970-01-01T00:01:40Z",
                     "metadata": {"revision": f"main@sha1:{revision}"},
                 }
@@ -182,11 +184,33 @@ def test_a_change_by_flux_without_a_commit_is_a_correction() -> None:
     assert corrected((seen("1"), one), ({}, one), ({}, one), (seen("2", "other"), one)) == 1
 
 
+def test_a_commit_about_something_else_explains_no_change() -> None:
+    old, new = kustomization("a", digest="same"), kustomization("b", digest="same")
+    trying, other = kustomization("a", "b", digest="same"), kustomization("a", "c", digest="same")
+    assert corrected((seen("1"), old), (seen("2"), new)) == 1
+    assert corrected((seen("1"), old), (seen("1"), trying), (seen("2"), new)) == 1
+    assert corrected((seen("1"), old), (seen("2"), trying), (seen("2"), new)) == 1
+    # It may have been tried for longer than a look, and is counted once.
+    assert (
+        corrected((seen("1"), old), (seen("2"), trying), (seen("3"), trying), (seen("3"), new)) == 1
+    )
+    # What was tried in between may have said something else.
+    assert corrected((seen("1"), old), (seen("2"), other), (seen("3"), new)) == 0
+    assert (
+        corrected((seen("1"), old), (seen("2"), other), (seen("3"), trying), (seen("3"), new)) == 0
+    )
+    # The same commit says something else where the Kustomization itself was changed.
+    assert corrected((seen("1"), old), (seen("2"), kustomization("a", digest="other"))) == 0
+
+
 def test_a_change_that_a_commit_explains_is_none() -> None:
     old, between, new = kustomization("a"), kustomization("a", "b"), kustomization("b")
+    unknown = kustomization(digest="")
     assert corrected((seen("1"), old), (seen("2"), new), (seen("2"), new)) == 0
     assert corrected((seen("1"), old), (seen("2"), between), (seen("3"), between)) == 0
     assert corrected((seen("1"), old), (seen("1"), between), (seen("2"), new)) == 0
+    # Of what says nothing that is known, nothing is counted.
+    assert corrected((seen("1"), unknown), (seen("2"), unknown)) == 0
     # What was there before this process is no correction either.
     assert corrected(({}, new), (seen("2"), new)) == 0
 

@@ -13,9 +13,10 @@ from kubernetes.dynamic.exceptions import NotFoundError
 from labs.instance import Instance
 from labs.platform import flux, kubernetes
 from labs.platform.api_errors import translated
+from labs.platform.flux import OWNER
 from labs.platform.objects import Object
 from labs.reset import cluster, following, spaces
-from labs.reset.contents import DISCOVERY, METADATA, OWNER, ClusterWide, Contents
+from labs.reset.contents import DISCOVERY, METADATA, ClusterWide, Contents
 from labs.reset.starts import STARTS
 
 ALL = ["create", "delete", "deletecollection", "get", "list"]
