@@ -21,15 +21,27 @@ from labs.platform import kubernetes
 from labs.platform.steps import Steps
 from labs.platform.up import exclusive
 from labs.progress import Progress
-from labs.reset import app_history, clones, cluster, following, ground, papers, proof, repos, store
+from labs.reset import (
+    ahead,
+    app_history,
+    clones,
+    cluster,
+    following,
+    ground,
+    papers,
+    proof,
+    repos,
+    store,
+)
 from labs.reset.app_history import Built
 from labs.reset.clones import Kept
 from labs.reset.notes import Notes
 from labs.reset.starts import Start, start_of
 from labs.seats.summary import standing
 
-BRANCHES = 7
-"""What a reset does side by side: the cluster, the images, two repos, what ties them, and Flux."""
+BRANCHES = 8
+"""What a reset does side by side: the cluster, the images, two repos, what ties them; and of Flux
+what it will apply, its fetching, its applying."""
 COREDNS = 1
 """The number of the lab that deletes CoreDNS's pods."""
 
@@ -91,6 +103,7 @@ def reset(instance: Instance, lab: Lab, steps: Steps) -> Report:
             ground.without_typical(instance)
             cluster.hold(instance)
             well = start.agents and cluster.well(kubernetes.api(instance))
+            anew = start.agents and not well
         with steps.step("The app's commits"):
             notes = Notes(instance)
             numbers = trees.ORDER[: trees.ORDER.index(start.version) + 1]
@@ -115,12 +128,20 @@ def reset(instance: Instance, lab: Lab, steps: Steps) -> Report:
                 newest = fetched.result()
                 for one in (cleared, stored, ties):
                     one.result()
-                if not well:  # it was installed anew just now
+                if anew:
                     if start.automation:
                         connection.connect(instance)
                     following.fetch(instance, newest)
+                    following.wait_until_serving(instance)
+                    early.result()
                 following.apply(instance, name, newest)
 
+            def ahead_of_flux() -> None:
+                for one in (cleared, stored):  # into namespaces that are there to stay
+                    one.result()
+                ahead.apply(instance, start, name)
+
+            early = pool.submit(ahead_of_flux) if anew else cleared
             fetched = pool.submit(fetch)
             followed = pool.submit(follow) if start.agents else cleared
             with steps.step("Your notebooks, progress"):

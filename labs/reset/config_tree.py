@@ -38,6 +38,15 @@ class Sheet(Draft):
         return {}
 
 
+def of(start: Start, name: str) -> Sheet:
+    """Return the tree that the config repo comes to at a start, with what the bot made of it."""
+    sheet = Sheet()
+    write(sheet, start, name)
+    if start.bot:
+        bots_change(sheet, start)
+    return sheet
+
+
 def write(draft: Draft, start: Start, name: str) -> None:
     """Make a draft the tree of a start; `name` is the cluster's in the config repo."""
     _template(draft)

@@ -9,16 +9,22 @@ from ruamel.yaml import YAML
 
 from labs.gitops import instances
 from labs.instance import Instance
-from labs.platform import flux, kubernetes, objects, rollout
+from labs.platform import docker, flux, kind, kubernetes, objects, rollout
 from labs.platform.kubernetes import Cluster
 from labs.platform.objects import Object
 from labs.reset.cluster import APPS, KUSTOMIZATIONS, PARTS
 from labs.reset.kubectl import Kubectl
+from labs.run import CommandFailed
 from labs.wait import NotYet, wait_for
 
 LIVE_SECONDS = 240.0
 LOOK_SECONDS = 0.2
 TODO = "`flux get all` shows what it waits for; then run the reset again"
+SERVER = "source-controller"
+ASK = ("curl", "--silent", "--show-error", "--max-time", "1", "--output", "/dev/null")
+"""From the node, by the rules that hold for the pods as well; any answer will do."""
+AWAY = (7, 28, 52, 56)
+"""curl's exit codes for: refused, too late, nothing said, cut off."""
 AGENT = "kustomize-controller"
 """Who owns the fields that Flux finds in Git, too: Flux itself."""
 SETTINGS = instances.TEMPLATE / "agents.yaml"
@@ -41,6 +47,27 @@ def _with_settings(kubectl: Kubectl, exported: str) -> str:
         (Path(folder) / "settings.yaml").write_text(SETTINGS.read_text())
         (Path(folder) / "kustomization.yaml").write_text(KUSTOMIZATION)
         return kubectl("kustomize", folder)
+
+
+def wait_until_serving(instance: Instance) -> None:
+    """Wait until an agent that asks for the config repo's files gets an answer of Flux's source.
+
+    One that was installed just now is not ready before its second probe, and kube-proxy sends to it
+    up to a second later still: whoever asks too early tries again after five seconds only.
+    """
+    service = kubernetes.api(instance).get("v1", "Service", SERVER, flux.NAMESPACE)
+    assert service is not None, f"Flux's manifests have no Service {SERVER}"
+    url = f"http://{service['spec']['clusterIP']}/"
+
+    def serving() -> None:
+        try:
+            docker.exec_in(kind.node(instance), *ASK, url)
+        except CommandFailed as silent:
+            if silent.code not in AWAY:
+                raise
+            raise NotYet(f"{SERVER} does not answer: {silent.stderr.strip()}") from silent
+
+    wait_for(serving, what=f"{SERVER} serves", timeout=LIVE_SECONDS, interval=LOOK_SECONDS)
 
 
 def fetch(instance: Instance, commit: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from labs import catalogue, solve
 from labs.catalogue import Lab
+from labs.exercises import drift_evidence as evidence
 from labs.exercises.evidence import HELLO
 from labs.gitops import ci, loan, lock
 from labs.gitops.app_versions import APP, app_repo, version_in
@@ -260,6 +261,19 @@ def test_monitoring_goes_with_all_that_it_has_outside_of_namespaces(instance: In
     assert cluster_wide(OWNER) == [], "neither a role that is held, nor the type of what is"
     put_back(instance, catalogue.LABS[0])
     assert cluster_wide(OWNER) == [], "without Flux, too"
+
+
+def test_what_flux_will_apply_begins_while_flux_starts(instance: Instance) -> None:
+    put_back(instance, catalogue.LABS[0])
+    put_back(instance, catalogue.LABS[-1])
+    api = kubernetes.api(instance)
+    for one in api.list(flux.KUSTOMIZE_API, "Kustomization", flux.NAMESPACE):
+        for what, namespace, name in flux.inventory(one):
+            if what != "Deployment" or flux.name(one) == flux.ROOT:
+                continue
+            made = api.get("apps/v1", what, name, namespace) or {}
+            assert evidence.born(made) < evidence.born(one), name
+            assert made["metadata"]["generation"] == 1, f"Flux has changed {name}"
 
 
 def test_nothing_that_the_reader_wrote_is_lost(instance: Instance) -> None:

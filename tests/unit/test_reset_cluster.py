@@ -11,13 +11,14 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import NotFoundError
 
 from labs.instance import Instance
-from labs.platform import flux, kubernetes
+from labs.platform import docker, flux, kubernetes
 from labs.platform.api_errors import translated
 from labs.platform.flux import OWNER
 from labs.platform.objects import Object
 from labs.reset import cluster, following, spaces
 from labs.reset.contents import DISCOVERY, METADATA, ClusterWide, Contents
 from labs.reset.starts import STARTS
+from labs.run import CommandFailed
 
 ALL = ["create", "delete", "deletecollection", "get", "list"]
 
@@ -183,6 +184,33 @@ def test_all_is_rolled_out_only_when_each_deployment_is() -> None:
     assert not following.rolled_out(Rolling({}), applied()), "nothing says that all is well"
     states["two"] = None
     assert not following.rolled_out(Rolling({}), applied("one", "two"))
+
+
+def test_fluxs_source_is_waited_for_until_it_answers_in_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Found(Served):
+        def get(
+            self, api_version: str, kind: str, name: str, namespace: str | None = None
+        ) -> Object | None:
+            return {"spec": {"clusterIP": "10.96.0.7"}}
+
+    codes, asked = [7, 28], []
+
+    def exec_in(name: str, *argv: str) -> str:
+        asked.append(argv[-1])
+        if codes:
+            raise CommandFailed(argv, codes.pop(0), "", "curl: (7) refused", "")
+        return ""
+
+    monkeypatch.setattr(kubernetes, "api", lambda _: Found({}))
+    monkeypatch.setattr(docker, "exec_in", exec_in)
+    seat = Instance("seat", tmp_path)
+    following.wait_until_serving(seat)
+    assert asked == ["http://10.96.0.7/"] * 3
+    codes.append(2)
+    with pytest.raises(CommandFailed, match="refused"):
+        following.wait_until_serving(seat)
 
 
 def test_a_root_that_is_gone_before_it_is_held_is_held_enough(
