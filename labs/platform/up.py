@@ -26,6 +26,7 @@ from labs.platform import (
     jupyter,
     kind,
     machine,
+    node_images,
     registry,
     workspace,
 )
@@ -77,6 +78,8 @@ def up(instance: Instance, steps: Steps) -> str:
         with steps.step("Supply: CI, monitoring"):
             supply.ensure("ci", "monitoring", say=steps.say)
             workspace.ensure_tools(instance)
+        with steps.step("Images in the node"):
+            node_images.ensure(instance, steps.say)
         with steps.step("Checks of the Git server"):
             git_checks.ensure(instance, steps.say)
         with steps.step("CI"):

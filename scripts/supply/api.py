@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from labs.errors import LabError
-from scripts.supply import engine, node, ways
+from scripts.supply import archive, engine, node, ways
 from scripts.supply.cache import Cache
 from scripts.supply.catalogue import STAGES
 from scripts.supply.maker import Maker
@@ -22,6 +22,7 @@ from scripts.supply.ways import Way, way
 
 __all__ = [
     "STAGES",
+    "NodeImage",
     "NotReady",
     "PartStatus",
     "Way",
@@ -32,6 +33,7 @@ __all__ = [
     "linux_tool",
     "load",
     "node_image",
+    "node_images",
     "status",
     "tool",
     "understudy",
@@ -43,6 +45,14 @@ State = Literal["waiting", "running", "done", "failed"]
 
 class NotReady(LabError):
     """A tool or image is not there yet; the message says what it waits for and how long."""
+
+
+@dataclass(frozen=True)
+class NodeImage:
+    """An image that a node is to have: its docker-archive, and its config's sha256 in hex."""
+
+    archive: Path
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,15 @@ def node_image() -> str:
     plan = _plan()
     _load(plan.node_ref, plan.node, "node.tar")
     return plan.node_ref
+
+
+def node_images() -> dict[str, NodeImage]:
+    """Return the images that the node image carries for the lab, by reference. Raises NotReady."""
+    plan = _plan()
+    found = {
+        ref: image_archive(ref) for ref, (part, _) in plan.images.items() if part in plan.node.needs
+    }
+    return {ref: NodeImage(path, archive.identity_of(path)) for ref, path in found.items()}
 
 
 def ensure(*stages: str, say: Callable[[str], None] = print) -> None:

@@ -126,6 +126,12 @@ def tag_of(archive: Path) -> str:
     return str(json.loads(read_file(archive, "manifest.json"))[0]["RepoTags"][0])
 
 
+def identity_of(archive: Path) -> str:
+    """Return the sha256 of a docker-archive's config in hex: what engines call the image's ID."""
+    config = json.loads(read_file(archive, "manifest.json"))[0]["Config"]
+    return hashlib.sha256(read_file(archive, config)).hexdigest()
+
+
 def platform_of(archive: Path) -> tuple[str, str]:
     """Return the system and the architecture that a docker-archive of one image is for."""
     manifest = json.loads(read_file(archive, "manifest.json"))

@@ -195,6 +195,8 @@ def test_the_same_files_give_the_same_archive(tmp_path: Path) -> None:
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
     assert archive.tag_of(tmp_path / "one.tar") == "example.org/program:v1"
     assert archive.platform_of(tmp_path / "one.tar") == ("linux", "amd64")
+    config = json.loads(archive.read_file(tmp_path / "one.tar", "manifest.json"))[0]["Config"]
+    assert archive.identity_of(tmp_path / "one.tar") == config.removesuffix(".json")
     archive.name_it(tmp_path / "one.tar", tmp_path / "named.tar", "example.org/other:v2")
     assert archive.tag_of(tmp_path / "named.tar") == "example.org/other:v2"
 

@@ -1,0 +1,61 @@
+"""A node that an earlier version of the project has made, brought up to date by `make up`."""
+
+from __future__ import annotations
+
+import sys
+
+from labs.instance import PROJECT, Instance
+from labs.platform import docker, kind, kubernetes, node_images
+from labs.platform.objects import Object
+from labs.reset.kubectl import Kubectl
+from labs.run import run
+from labs.wait import NotYet, wait_for
+from scripts.supply import api as supply
+
+CTR = ("ctr", "--namespace=k8s.io", "images")
+NAME = "of-an-earlier-day"
+
+
+def up(instance: Instance) -> str:
+    env = {"LAB_NAME": instance.name, "LAB_HOME": str(instance.root.parent)}
+    return run(sys.executable, "-m", "labs.cli", "up", cwd=PROJECT, env=env)
+
+
+def pod_of(instance: Instance, other_than: str = "") -> Object:
+    """Return the Deployment's only pod, once it has an image."""
+
+    def found() -> Object:
+        pods = kubernetes.api(instance).list("v1", "Pod", "default", f"app={NAME}")
+        pods = [one for one in pods if one["metadata"]["uid"] != other_than]
+        if len(pods) != 1 or not pods[0]["status"].get("containerStatuses", [{}])[0].get("imageID"):
+            raise NotYet(f"{len(pods)} pods")
+        return pods[0]
+
+    return wait_for(found, what=f"a pod of {NAME} with its image", timeout=60)
+
+
+def image_of(pod: Object) -> str:
+    return str(pod["status"]["containerStatuses"][0]["imageID"])
+
+
+def test_a_node_of_an_earlier_day_gets_the_images_of_today(instance: Instance) -> None:
+    node, kubectl = kind.node(instance), Kubectl(instance)
+    wanted = supply.node_images()
+    [exporter] = [ref for ref in wanted if "/exporter:" in ref]
+    [gone] = [ref for ref in wanted if "/alertmanager:" in ref]
+    [other] = [ref for ref in wanted if "/prometheus:" in ref]
+    docker.exec_in(node, *CTR, "tag", "--force", other, f"docker.io/{exporter}")
+    docker.exec_in(node, *CTR, "rm", gone)
+    kubectl("create", "deployment", NAME, f"--image={exporter}", "--namespace=default")
+    try:
+        before = pod_of(instance)
+        said = up(instance)
+        assert f"the node has another {exporter}: it is loaded" in said
+        assert f"the node has no {gone}: it is loaded" in said
+        after = pod_of(instance, other_than=before["metadata"]["uid"])
+        assert image_of(before) != image_of(after)
+        identities = {ref: one.identity for ref, one in wanted.items()}
+        assert node_images.there(node, wanted) == identities
+        assert "it is loaded" not in up(instance)
+    finally:
+        kubectl("delete", "deployment", NAME, "--namespace=default")
