@@ -61,8 +61,10 @@ class Kustomization:
     """Flux's own word for how the last attempt ended, or that one goes on."""
     applied: str
     attempted: str
-    digest: str
-    """Of the manifests that the applied revision came to: the same as long as it says the same."""
+    says: tuple[str, ...]
+    """The same as long as it says the same: its own uid, the digest of the manifests that the
+    applied revision came to, and each other that Flux remembers, with when that was reconciled
+    last. Empty where the first is not known."""
     reconciled: float | None
     """When the applied revision was last reconciled: Unix seconds, to the second."""
     inventory: tuple[Managed, ...]
@@ -135,10 +137,18 @@ def _kustomization(found: Object) -> Kustomization:
         reason=reason,
         applied=commit(applied),
         attempted=commit(str(status.get("lastAttemptedRevision", ""))),
-        digest=str(noted[0]["digest"]) if noted else "",
+        says=_says(found, str(noted[0]["digest"])) if noted else (),
         reconciled=max(map(_reconciled, noted), default=None),
         inventory=tuple(_managed(str(entry["id"])) for entry in entries),
     )
+
+
+def _says(found: Object, digest: str) -> tuple[str, ...]:
+    history = found["status"]["history"]
+    others = {
+        f"{one['digest']} {one['lastReconciled']}" for one in history if one["digest"] != digest
+    }
+    return (str(found["metadata"]["uid"]), digest, *sorted(others))
 
 
 def _reconciled(entry: Mapping[str, Any]) -> float:

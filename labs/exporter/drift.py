@@ -10,8 +10,8 @@ Flux's events would tell it in words, but are not to be counted: after 25 of one
 but one in five minutes are dropped, and each reconciliation is one. Not counted here: a correction
 while a commit that says something else is rolled out, what happens twice between two looks, kinds
 that are not read, and what happened before this process began. So the number is a lower bound. One
-kind of commit could be taken for a correction: one that Flux has begun to apply and that another
-has taken back before the next look. Flux notes no attempt that a newer commit has ended.
+kind of commit could be taken for a correction: one that another takes back before the next look,
+and whose attempt Flux has broken off for that. It notes nothing of such an attempt.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from labs.exporter.cluster import Kustomization, Managed, Name, Touched
 class _Since:
     """What was seen of a Kustomization since it was last about one commit alone."""
 
-    digest: str = ""
-    """Of what it said then; '' where that is not known."""
+    says: tuple[str, ...] = ()
+    """What it said then; empty where that is not known."""
     tried: set[str] = field(default_factory=set)
     moved: set[Managed] = field(default_factory=set)
 
@@ -43,6 +43,11 @@ class Drift:
         """From 0 on: a counter that begins with its first correction would hide it."""
         self.unread: dict[Name, int] = {}
         """Objects of each Kustomization of kinds that are not read."""
+
+    @property
+    def pending(self) -> set[Managed]:
+        """What Flux has changed, and is not judged yet: an attempt goes on."""
+        return {managed for since in self._since.values() for managed in since.moved}
 
     def look(
         self, objects: Mapping[Managed, Touched], found: Iterable[Kustomization]
@@ -66,9 +71,9 @@ class Drift:
                     since.moved.add(managed)
             if one.applied == one.attempted:
                 # A commit that was tried in between, and is not the one of now, may have said more.
-                if since.digest == one.digest != "" and since.tried == {one.applied}:
+                if since.says == one.says != () and since.tried == {one.applied}:
                     just += [(one.name, managed) for managed in mine if managed in since.moved]
-                self._since[one.name] = _Since(one.digest)
+                self._since[one.name] = _Since(one.says)
         for key in just:
             self.corrected[key] += 1
         self._seen.update(objects)

@@ -106,7 +106,7 @@ class Looking:
         found = cluster.kustomizations(self._api)  # after the objects: see Drift.look
         corrected = self._drift.look(objects, found)
         inventory = (each for applied in found for each in applied.inventory)
-        self._undoings.look(contents, corrected, inventory, now())
+        self._undoings.look(contents, corrected, inventory, now(), self._drift.pending)
         self.exporter.begin(found)
         pods = self._api.list(POD, fields=STARTING)[0]
         return Seen(self._still_failing(found), deployments, pods, cluster.sources(self._api))

@@ -131,7 +131,7 @@ class Exporter:
     def _corrections(self) -> Iterator[Metric]:
         family = CounterMetricFamily(
             "gitops_drift_corrected",
-            "Changes of an object by Flux without a new commit: it undid one made by hand.",
+            "Changes of an object by Flux that no commit explains: it undid one made by hand.",
             labels=[*NAMED, *OBJECT],
         )
         for (name, one), number in sorted(self._drift.corrected.items()):

@@ -7,7 +7,7 @@ read, labels and annotations are known; what came and went between two looks is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +53,12 @@ class Undoings:
         corrected: Iterable[tuple[Name, Managed]],
         inventory: Iterable[Managed],
         now: float,
+        pending: Collection[Managed] = (),
     ) -> None:
-        """Take in a look: what there is, what was corrected since the last, and what is managed."""
+        """Take in a look: what there is, what was corrected since the last, and what is managed.
+
+        Of what is `pending`, Drift says later whether it was corrected: it is known as it was.
+        """
         found = {key: one for key, one in self.last.items() if now - one.when < KEPT}
         for name, managed in corrected:
             before, after = self._contents.get(managed), contents.get(managed)
@@ -64,10 +68,9 @@ class Undoings:
         self.last = dict(list(found.items())[-OBJECTS:])
         # What is away is known on: it may come back.
         known = set(inventory)
+        newer = {managed: one for managed, one in contents.items() if managed not in pending}
         self._contents = {
-            managed: one
-            for managed, one in {**self._contents, **contents}.items()
-            if managed in known
+            managed: one for managed, one in {**self._contents, **newer}.items() if managed in known
         }
 
 

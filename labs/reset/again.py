@@ -131,9 +131,9 @@ def reset(instance: Instance, lab: Lab, steps: Steps) -> Report:
                 if anew:
                     if start.automation:
                         connection.connect(instance)
+                    early.result()
                     following.fetch(instance, newest)
                     following.wait_until_serving(instance)
-                    early.result()
                 following.apply(instance, name, newest)
 
             def ahead_of_flux() -> None:

@@ -139,7 +139,10 @@ def runs(instance: Instance) -> str:
 
 
 def well(cluster: Cluster) -> bool:
-    """Return whether both agents run, and have all that they need to go on."""
+    """Return whether both agents run, have all that they need to go on, and see to what is theirs.
+
+    A reset that was cut off may have left agents of Kustomizations that are not there yet.
+    """
     for name in KINDS:
         if not spaces.stays(cluster.get(CRD_API, "CustomResourceDefinition", name)):
             return False
@@ -148,7 +151,12 @@ def well(cluster: Cluster) -> bool:
     binding = f"cluster-reconciler-{flux.NAMESPACE}"
     if cluster.get(RBAC_API, "ClusterRoleBinding", binding) is None:
         return False
-    return all(state == "running" for state in flux.agents(cluster).values())
+    if not all(state == "running" for state in flux.agents(cluster).values()):
+        return False
+    known = {flux.name(one) for one in cluster.list(*KUSTOMIZATIONS)}
+    agents = cluster.list("apps/v1", "Deployment", flux.NAMESPACE)
+    owners = {(one["metadata"].get("labels") or {}).get(flux.OWNER) for one in agents}
+    return owners - {None} <= known
 
 
 def _prune(

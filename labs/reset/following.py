@@ -21,8 +21,8 @@ LIVE_SECONDS = 240.0
 LOOK_SECONDS = 0.2
 TODO = "`flux get all` shows what it waits for; then run the reset again"
 SERVER = "source-controller"
-ASK = ("curl", "--silent", "--show-error", "--max-time", "1", "--output", "/dev/null")
-"""From the node, by the rules that hold for the pods as well; any answer will do."""
+ASK = ("curl", "--no-progress-meter", "--noproxy", "*", "--max-time", "1", "--output", "/dev/null")
+"""From the node, by the rules that hold for the pods as well; any answer of its own will do."""
 AWAY = (7, 28, 52, 56)
 """curl's exit codes for: refused, too late, nothing said, cut off."""
 AGENT = "kustomize-controller"

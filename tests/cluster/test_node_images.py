@@ -54,8 +54,22 @@ def test_a_node_of_an_earlier_day_gets_the_images_of_today(instance: Instance) -
         assert f"the node has no {gone}: it is loaded" in said
         after = pod_of(instance, other_than=before["metadata"]["uid"])
         assert image_of(before) != image_of(after)
-        identities = {ref: one.identity for ref, one in wanted.items()}
-        assert node_images.there(node, wanted) == identities
+        found = node_images.there(node, wanted)
+        assert {ref: one.config for ref, one in found.items()} == {
+            ref: one.identity for ref, one in wanted.items()
+        }
+        # Cut off after the image was loaded: what runs is still that of before.
+        docker.exec_in(node, *CTR, "tag", "--force", other, f"docker.io/{exporter}")
+        kubectl("rollout", "restart", f"deployment/{NAME}", "--namespace=default")
+        before = pod_of(instance, other_than=after["metadata"]["uid"])
+        assert image_of(before) != image_of(after)
+        archive = wanted[exporter].archive
+        run(supply.tool("kind"), "load", "image-archive", archive, f"--name={instance.name}")
+        up(instance)
+        after = pod_of(instance, other_than=before["metadata"]["uid"])
+        assert image_of(before) != image_of(after)
+        uid = after["metadata"]["uid"]
         assert "it is loaded" not in up(instance)
+        assert pod_of(instance)["metadata"]["uid"] == uid, "what is right is left alone"
     finally:
         kubectl("delete", "deployment", NAME, "--namespace=default")

@@ -29,7 +29,7 @@ from labs.platform.environment import environment
 from labs.platform.flux import OWNER
 from labs.platform.steps import Steps
 from labs.progress import Progress
-from labs.reset import again, cluster, config_tree, spaces
+from labs.reset import again, ahead, cluster, config_tree, spaces
 from labs.reset.again import Report
 from labs.reset.contents import Contents
 from labs.reset.kubectl import Kubectl
@@ -267,13 +267,30 @@ def test_what_flux_will_apply_begins_while_flux_starts(instance: Instance) -> No
     put_back(instance, catalogue.LABS[0])
     put_back(instance, catalogue.LABS[-1])
     api = kubernetes.api(instance)
+    ahead_of_flux: list[str] = []
     for one in api.list(flux.KUSTOMIZE_API, "Kustomization", flux.NAMESPACE):
         for what, namespace, name in flux.inventory(one):
             if what != "Deployment" or flux.name(one) == flux.ROOT:
                 continue
+            ahead_of_flux.append(name)
             made = api.get("apps/v1", what, name, namespace) or {}
             assert evidence.born(made) < evidence.born(one), name
             assert made["metadata"]["generation"] == 1, f"Flux has changed {name}"
+    assert {"hello", "prometheus", "exporter", "alertmanager"} <= set(ahead_of_flux)
+
+
+def test_agents_that_a_cut_off_reset_has_left_go_with_the_next(instance: Instance) -> None:
+    put_back(instance, FIFTH)
+    ahead.apply(instance, start_of(catalogue.LABS[-1]), "hackfest")
+    api = kubernetes.api(instance)
+
+    def agents() -> set[str]:
+        return {flux.name(one) for one in api.list("apps/v1", "Deployment", flux.NAMESPACE)}
+
+    assert agents() > set(flux.COMPONENTS), "there is something to take away"
+    put_back(instance, FIFTH)
+    assert agents() == set(flux.COMPONENTS)
+    assert "monitoring" not in Kubectl(instance).namespaces()
 
 
 def test_nothing_that_the_reader_wrote_is_lost(instance: Instance) -> None:

@@ -59,7 +59,7 @@ def kustomization(applied: str = "a", attempted: str = "", **more: Any) -> Kusto
         "reason": "ReconciliationSucceeded",
         "applied": applied,
         "attempted": attempted or applied,
-        "digest": f"of {applied}",
+        "says": ("uid", f"of {applied}"),
         "reconciled": None,
         "inventory": (HELLO, SECRET),
     }
@@ -74,7 +74,7 @@ def flux_object(
 ) -> Object:
     """Return a Kustomization as the API server has it."""
     return {
-        "metadata": {"namespace": "flux-system", "name": "apps"},
+        "metadata": {"namespace": "flux-system", "name": "apps", "uid": "uid"},
         "spec": {
             "path": "./apps/production",
             "sourceRef": {"kind": "GitRepository", "name": "config"},
@@ -184,9 +184,29 @@ def test_a_change_by_flux_without_a_commit_is_a_correction() -> None:
     assert corrected((seen("1"), one), ({}, one), ({}, one), (seen("2", "other"), one)) == 1
 
 
+def test_what_a_kustomization_says_is_its_digest_and_what_it_said_meanwhile() -> None:
+    def says(*history: tuple[str, str, str]) -> tuple[str, ...]:
+        found = flux_object("abc")
+        found["status"]["history"] = [
+            {"digest": digest, "lastReconciled": when, "metadata": {"revision": f"main@{commit}"}}
+            for digest, when, commit in history
+        ]
+        return cluster._kustomization(found).says
+
+    now, other = ("a", "1970-01-01T00:00:09Z", "sha1:abc"), ("b", "1970-01-01T00:00:01Z", "sha1:x")
+    once, later = says(now), says(("a", "1970-01-01T00:01:00Z", "sha1:abc"))
+    assert once == later != ()
+    assert says(now, other) != once, "something else was applied, and taken back"
+    assert says(now, other) != says(now, ("b", "1970-01-01T00:00:05Z", "sha1:x")), "once more"
+    assert says(other) == (), "of the commit that is applied, nothing is noted"
+    found = flux_object("abc")
+    anew = {**found, "metadata": {**found["metadata"], "uid": "another"}}
+    assert cluster._kustomization(anew).says != cluster._kustomization(found).says
+
+
 def test_a_commit_about_something_else_explains_no_change() -> None:
-    old, new = kustomization("a", digest="same"), kustomization("b", digest="same")
-    trying, other = kustomization("a", "b", digest="same"), kustomization("a", "c", digest="same")
+    old, new = kustomization("a", says=("same",)), kustomization("b", says=("same",))
+    trying, other = kustomization("a", "b", says=("same",)), kustomization("a", "c", says=("same",))
     assert corrected((seen("1"), old), (seen("2"), new)) == 1
     assert corrected((seen("1"), old), (seen("1"), trying), (seen("2"), new)) == 1
     assert corrected((seen("1"), old), (seen("2"), trying), (seen("2"), new)) == 1
@@ -200,12 +220,12 @@ def test_a_commit_about_something_else_explains_no_change() -> None:
         corrected((seen("1"), old), (seen("2"), other), (seen("3"), trying), (seen("3"), new)) == 0
     )
     # The same commit says something else where the Kustomization itself was changed.
-    assert corrected((seen("1"), old), (seen("2"), kustomization("a", digest="other"))) == 0
+    assert corrected((seen("1"), old), (seen("2"), kustomization("a", says=("other",)))) == 0
 
 
 def test_a_change_that_a_commit_explains_is_none() -> None:
     old, between, new = kustomization("a"), kustomization("a", "b"), kustomization("b")
-    unknown = kustomization(digest="")
+    unknown = kustomization(says=())
     assert corrected((seen("1"), old), (seen("2"), new), (seen("2"), new)) == 0
     assert corrected((seen("1"), old), (seen("2"), between), (seen("3"), between)) == 0
     assert corrected((seen("1"), old), (seen("1"), between), (seen("2"), new)) == 0

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from labs.exporter.agents import agents
-from labs.exporter.cluster import Managed, Name
+from labs.exporter.cluster import Managed, Name, Touched
+from labs.exporter.drift import Drift
 from labs.exporter.fields import LONGEST, Difference
 from labs.exporter.undone import KEPT, MOST, OBJECTS, Undoings, content
 from labs.understudy.api_server import Object
@@ -41,6 +42,20 @@ def undone(before: Object, after: Object, managed: Managed = HELLO) -> tuple[Dif
     undoings.look({managed: content(managed, before)}, [], [managed], NOW)
     undoings.look({managed: content(managed, after)}, [(APPS, managed)], [managed], NOW)
     return undoings.last[APPS, managed].differences
+
+
+def test_what_was_undone_while_an_attempt_went_on_is_told_at_its_end() -> None:
+    drift, undoings = Drift(["Deployment"]), Undoings()
+    right, wrong = app(), app(spec__replicas=5)
+    done, trying = kustomization("a", says=("x",)), kustomization("a", "b", says=("x",))
+    looks = ((right, "1", done), (wrong, "1", done), (right, "2", trying), (right, "2", trying),
+             (right, "2", kustomization("b", says=("x",))))  # fmt: skip
+    for found, when, one in looks:
+        corrected = drift.look({HELLO: Touched("u", when)}, [one])
+        contents = {HELLO: content(HELLO, found)}
+        undoings.look(contents, corrected, [HELLO], NOW, drift.pending)
+    assert undoings.last[APPS, HELLO].differences == (Difference("replicas", "2", "5"),)
+    assert drift.pending == set()
 
 
 @pytest.mark.parametrize(

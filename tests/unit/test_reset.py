@@ -20,11 +20,13 @@ from labs.instance import Instance
 from labs.platform.credentials import mail
 from labs.platform.notebook_copies import Copies
 from labs.progress import Progress
-from labs.reset import app_history, app_images, bench, config_tree, notes
+from labs.reset import ahead, app_history, app_images, bench, config_tree, notes
 from labs.reset.app_history import Built
 from labs.reset.clones import _Git
+from labs.reset.kubectl import Kubectl
 from labs.reset.notes import Notes
 from labs.reset.starts import STARTS, start_of
+from scripts.supply import api as supply
 from tests.unit.gitrepos import git, new_clone, new_server
 
 NUMBERS = ("0.9.0", "1.0.0", "1.1.0")
@@ -308,3 +310,35 @@ def test_the_table_of_resets_has_medians() -> None:
 
 def test_a_reset_is_by_the_instructor() -> None:
     assert mail(app_history.AUTHOR) == "instructor@hackfest.local"
+
+
+@pytest.mark.parametrize(
+    ("lab", "names"),
+    [("deploy", {"apps"}), ("incident", {"apps", "image-controllers", "monitoring"})],
+)
+def test_what_flux_will_apply_is_built_from_the_starts_own_files(
+    lab: str, names: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: set[str] = set()
+    applied: list[tuple[str, str]] = []
+
+    def run(*argv: str | Path) -> str:
+        words = [str(word) for word in argv]
+        options = dict(
+            word.split("=", 1) for word in words if word.startswith("--") and "=" in word
+        )
+        assert "/clusters/another/" in options["--kustomization-file"]
+        assert (Path(options["--path"]) / "kustomization.yaml").is_file()
+        built.add(words[3])
+        return words[3]
+
+    def apply(_: Kubectl, text: str, manager: str) -> None:
+        applied.append((text, manager))
+
+    monkeypatch.setattr(ahead, "run", run)
+    monkeypatch.setattr(supply, "tool", Path)
+    monkeypatch.setattr(Kubectl, "apply", apply)
+    seat = Instance("seat", tmp_path)
+    ahead.apply(seat, start_of(catalogue.lab_named(lab)), "another")
+    assert built == names
+    assert sorted(applied) == sorted((name, "kustomize-controller") for name in names)
