@@ -168,8 +168,7 @@ def strays(objects: Objects) -> list[str]:
     return [
         f"{each['metadata']['namespace']}/{each['metadata']['name']}"
         for each in objects
-        if each["metadata"]["name"] not in OF_THE_CLUSTER
-        and flux.OWNER not in (each["metadata"].get("labels") or {})
+        if each["metadata"]["name"] not in OF_THE_CLUSTER and not flux.owner(each)
     ]
 
 

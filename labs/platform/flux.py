@@ -127,6 +127,11 @@ def name(found: Object) -> str:
     return str(found["metadata"]["name"])
 
 
+def owner(found: Object) -> str:
+    """Return the name of the Kustomization by which Flux has applied an object, or ''."""
+    return str((found["metadata"].get("labels") or {}).get(OWNER, ""))
+
+
 def sha(revision: str | None) -> str:
     """Return the commit of a Flux revision such as `main@sha1:1a2b…`; '' where there is none."""
     return (revision or "").rpartition("sha1:")[2]

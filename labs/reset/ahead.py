@@ -32,20 +32,22 @@ def apply(instance: Instance, start: Start, name: str) -> None:
     """Apply what the Kustomizations of a start will; `name` is the cluster's in the config repo."""
     kubectl = Kubectl(instance)
     with tempfile.TemporaryDirectory(prefix="ahead-") as scratch:
-        tree = config_tree.of(start, name).lay(Path(scratch))
+        sheet = config_tree.Sheet()
+        config_tree.write_whole(sheet, start, name)
+        tree = sheet.lay(Path(scratch))
         found = {
             flux.name(each): (file, each)
             for file in sorted((tree / "clusters" / name).glob("*.yaml"))
             for each in YAML(typ="safe", pure=True).load_all(file)
         }
         # The root is not among them: its file is Flux's own, and all that it would do is these.
-        wanted = [found[each] for each in sorted(kustomizations(start) & found.keys() - {TYPED})]
+        wanted = kustomizations(start) & found.keys() - {TYPED}
 
-        def one(file: Path, kustomization: Object) -> None:
-            kubectl.apply(_built(tree, file, kustomization), AGENT)
+        def one(each: str) -> None:
+            kubectl.apply(_built(tree, *found[each]), AGENT)
 
         with ThreadPoolExecutor(len(wanted)) as pool:
-            list(pool.map(lambda those: one(*those), wanted))
+            list(pool.map(one, wanted))
 
 
 def _built(tree: Path, file: Path, kustomization: Object) -> str:

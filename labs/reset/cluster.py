@@ -155,8 +155,7 @@ def well(cluster: Cluster) -> bool:
         return False
     known = {flux.name(one) for one in cluster.list(*KUSTOMIZATIONS)}
     agents = cluster.list("apps/v1", "Deployment", flux.NAMESPACE)
-    owners = {(one["metadata"].get("labels") or {}).get(flux.OWNER) for one in agents}
-    return owners - {None} <= known
+    return {flux.owner(one) for one in agents} - {""} <= known
 
 
 def _prune(

@@ -38,15 +38,6 @@ class Sheet(Draft):
         return {}
 
 
-def of(start: Start, name: str) -> Sheet:
-    """Return the tree that the config repo comes to at a start, with what the bot made of it."""
-    sheet = Sheet()
-    write(sheet, start, name)
-    if start.bot:
-        bots_change(sheet, start)
-    return sheet
-
-
 def write(draft: Draft, start: Start, name: str) -> None:
     """Make a draft the tree of a start; `name` is the cluster's in the config repo."""
     _template(draft)
@@ -62,6 +53,13 @@ def write(draft: Draft, start: Start, name: str) -> None:
     if start.monitoring:
         monitoring.install(draft, folder)
         _lab09(draft)
+
+
+def write_whole(draft: Draft, start: Start, name: str) -> None:
+    """The same, with what the bot has made of it by then."""
+    write(draft, start, name)
+    if start.bot:
+        bots_change(draft, start)
 
 
 def bots_change(draft: Draft, start: Start) -> None:

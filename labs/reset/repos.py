@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from labs.errors import LabError
@@ -31,9 +30,11 @@ def config(instance: Instance, start: Start, heading: str, name: str) -> str:
     Where the bot has moved the app by then, there is a commit of the bot's as well.
     """
     repo = clone_of(instance, AUTHOR)
-    before = config_tree.of(replace(start, bot=""), name)
-    newest = _reset(instance, repo, _laid(repo, before), start, heading)
+    sheet = config_tree.Sheet()
+    config_tree.write(sheet, start, name)
+    newest = _reset(instance, repo, _laid(repo, sheet), start, heading)
     if start.bot:
+        config_tree.bots_change(sheet, start)
         words = Message(
             "Release hello to production",
             f"registry:5000/hello:{start.runs} -> registry:5000/hello:{start.bot}",
@@ -45,7 +46,7 @@ def config(instance: Instance, start: Start, heading: str, name: str) -> str:
             },
         )
         env = git_server.push_environment(instance, "flux")
-        tree = _laid(repo, config_tree.of(start, name))
+        tree = _laid(repo, sheet)
         newest = _git(repo, env, "commit-tree", tree, "-p", newest, "-m", str(words)).strip()
         _push(repo, newest, env)
     return newest

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-
-from labs.instance import PROJECT, Instance
+from labs.instance import Instance
 from labs.platform import docker, kind, kubernetes, node_images
 from labs.platform.objects import Object
 from labs.reset.kubectl import Kubectl
 from labs.run import run
 from labs.wait import NotYet, wait_for
 from scripts.supply import api as supply
+from tests.cluster.commands import lab
 
 CTR = ("ctr", "--namespace=k8s.io", "images")
 NAME = "of-an-earlier-day"
-
-
-def up(instance: Instance) -> str:
-    env = {"LAB_NAME": instance.name, "LAB_HOME": str(instance.root.parent)}
-    return run(sys.executable, "-m", "labs.cli", "up", cwd=PROJECT, env=env)
 
 
 def pod_of(instance: Instance, other_than: str = "") -> Object:
@@ -49,7 +43,7 @@ def test_a_node_of_an_earlier_day_gets_the_images_of_today(instance: Instance) -
     kubectl("create", "deployment", NAME, f"--image={exporter}", "--namespace=default")
     try:
         before = pod_of(instance)
-        said = up(instance)
+        said = lab(instance, "up")
         assert f"the node has another {exporter}: it is loaded" in said
         assert f"the node has no {gone}: it is loaded" in said
         after = pod_of(instance, other_than=before["metadata"]["uid"])
@@ -65,11 +59,11 @@ def test_a_node_of_an_earlier_day_gets_the_images_of_today(instance: Instance) -
         assert image_of(before) != image_of(after)
         archive = wanted[exporter].archive
         run(supply.tool("kind"), "load", "image-archive", archive, f"--name={instance.name}")
-        up(instance)
+        lab(instance, "up")
         after = pod_of(instance, other_than=before["metadata"]["uid"])
         assert image_of(before) != image_of(after)
         uid = after["metadata"]["uid"]
-        assert "it is loaded" not in up(instance)
+        assert "it is loaded" not in lab(instance, "up")
         assert pod_of(instance)["metadata"]["uid"] == uid, "what is right is left alone"
     finally:
         kubectl("delete", "deployment", NAME, "--namespace=default")

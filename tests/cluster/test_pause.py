@@ -27,10 +27,10 @@ from labs.platform.steps import Steps
 from labs.progress import Progress
 from labs.run import run
 from labs.wait import NotYet, wait_for
+from tests.cluster.commands import lab
 from tests.cluster.connected import connect
 
 LAB = catalogue.lab_named("drift")
-SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,6 @@ def state(instance: Instance) -> State:
 def ids(instance: Instance) -> dict[str, str]:
     names = docker.containers_of(instance)
     return {name: run("docker", "inspect", "--format", "{{.Id}}", name) for name in names}
-
-
-def lab(instance: Instance, *words: str, project: Path = PROJECT) -> str:
-    """Return what a command says; it has to end well."""
-    where = {"LAB_NAME": instance.name, "LAB_HOME": str(instance.root.parent)}
-    env = {**where, "PYTHONPATH": str(project)}
-    argv = (sys.executable, "-m", "labs.cli", *words)
-    return run(*argv, cwd=project, env=env, timeout=SECONDS)
 
 
 def commits_still_land(instance: Instance) -> None:

@@ -22,7 +22,6 @@ from labs.gitops.app_versions.trees import VERSION_FILE
 from labs.gitops.clone import UPSTREAM
 from labs.gitops.config_repo import attendees
 from labs.gitops.desk import Desk, carry_out
-from labs.gitops.draft import Draft
 from labs.instance import Instance
 from labs.platform import console, docker, flux, keys, kind, kubernetes, registry, workspace
 from labs.platform.environment import environment
@@ -33,7 +32,7 @@ from labs.reset import again, ahead, cluster, config_tree, spaces
 from labs.reset.again import Report
 from labs.reset.contents import Contents
 from labs.reset.kubectl import Kubectl
-from labs.reset.starts import Start, start_of
+from labs.reset.starts import start_of
 from labs.run import CommandFailed, run
 from labs.understudy import semver
 from labs.wait import NotYet, wait_for
@@ -404,13 +403,7 @@ def test_labs_in_any_order(
     assert version_in(app.text(VERSION_FILE, app.fetch().sha)) == following.version
     repo = attendees(instance)
     draft = repo.tree(repo.fetch().sha)
-    as_constructed(draft, following)
+    config_tree.write_whole(draft, following, "hackfest")
     assert draft.touched <= {*STRETCH}, draft.diff()
     expected = following.deployed if following.agents else ""
     assert cluster.runs(instance) == expected
-
-
-def as_constructed(draft: Draft, start: Start) -> None:
-    config_tree.write(draft, start, "hackfest")
-    if start.bot:
-        config_tree.bots_change(draft, start)
