@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,13 +62,11 @@ def there(node: str, refs: Iterable[str]) -> dict[str, Present]:
     """Return each of these images that the node has."""
     listed = [line.split() for line in _ctr(node, "images", "ls").splitlines()[1:]]
     targets = {name.removeprefix("docker.io/"): digest for name, _, digest, *_ in listed}
-    known = [ref for ref in refs if ref in targets]
-    with ThreadPoolExecutor() as pool:  # a program in the node for each, on every `make up`
-        configs = pool.map(lambda ref: _config(node, targets[ref]), known)
-        return {
-            ref: Present(_hex(targets[ref]), config)
-            for ref, config in zip(known, configs, strict=True)
-        }
+    return {
+        ref: Present(_hex(targets[ref]), _config(node, targets[ref]))
+        for ref in refs
+        if ref in targets
+    }
 
 
 def _config(node: str, digest: str) -> str:
